@@ -1,16 +1,37 @@
-//! The project's own chores: `cargo xtask codegen` renews the generated Rust of `schema/`.
-use std::path::{Path, PathBuf};
+//! The project's own chores, one file each: `cargo xtask --help` lists them.
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(root.join("schema/packwire"))?.map(|e| Ok(e?.path())).collect::<std::io::Result<_>>()?;
-    files.sort();
-    let mut command = capnpc::CompilerCommand::new();
-    command.src_prefix(root.join("schema/packwire")).output_path(root.join("schema/src"));
-    for file in &files {
-        command.file(file);
+mod codegen;
+mod numbers;
+mod process;
+mod schema_files;
+mod stale;
+mod vectors;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own chores
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Renew the Rust that is generated from schema/packwire (needs the capnp compiler)
+    Codegen(codegen::Args),
+    /// Renew the bytes of schema/vectors from their texts (needs the capnp tool)
+    Vectors(vectors::Args),
+    /// Print the five numbers by which the shape of the code is watched
+    Numbers,
+}
+
+fn main() -> miette::Result<()> {
+    match Args::parse().chore {
+        Chore::Codegen(args) => codegen::run(&args)?,
+        Chore::Vectors(args) => vectors::run(&args)?,
+        Chore::Numbers => numbers::run()?,
     }
-    command.run()?;
     Ok(())
 }
