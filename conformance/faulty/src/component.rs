@@ -1,0 +1,117 @@
+//! The components as hello describes them.
+use std::time::Instant;
+
+use capnp::{dynamic_struct, dynamic_value};
+use packwire_schema::{attach_capnp::hello, component_capnp::component};
+use serde_json::{Value, json};
+
+use crate::{
+    dialect::Dialect,
+    fault::Fault,
+    green::{Builder, Green, Provisioner},
+    hello::EXTENSIONS,
+    manner::Manner,
+};
+
+/// What kind of component hello says it is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Builder,
+    Provisioner,
+    Unset,
+    BuilderWithoutCapability,
+}
+
+/// Fills in the components of this manner.
+///
+/// # Errors
+/// Cap'n Proto's own.
+pub(crate) fn fill(hello: hello::Builder<'_>, manner: Manner) -> Result<(), capnp::Error> {
+    let offered = offered(manner);
+    let green = Green { manner, born: Instant::now() };
+    let mut components = hello.init_components(u32::try_from(offered.len()).unwrap_or_default());
+    for (at, (kind, name)) in (0..).zip(offered) {
+        let mut component = components.reborrow().get(at);
+        component.set_name(name);
+        describe(component.reborrow(), kind, manner);
+        offer(component, kind, green)?;
+    }
+    Ok(())
+}
+
+fn offered(manner: Manner) -> Vec<(Kind, &'static str)> {
+    let builder = (Kind::Builder, if manner.commits(Fault::WrongNameForFile) { "greenish" } else { "green" });
+    let provisioner = (Kind::Provisioner, "green");
+    match manner.fault() {
+        Some(Fault::DuplicateComponent) => vec![builder, builder, provisioner],
+        Some(Fault::UnsetComponent) => vec![builder, provisioner, (Kind::Unset, "grey")],
+        Some(Fault::NullCapability) => vec![builder, provisioner, (Kind::BuilderWithoutCapability, "grey")],
+        _ => vec![builder, provisioner],
+    }
+}
+
+fn describe(mut component: component::Builder<'_>, kind: Kind, manner: Manner) {
+    if !manner.commits(Fault::NoSummary) {
+        component.set_summary(if manner.speaks(Dialect::NonAscii) {
+            "Grünes – 緑の 🌿"
+        } else {
+            "A green thing"
+        });
+        component.set_documentation("# Green\n\nSays its lines, and leaves what it is told to leave.\n");
+    }
+    if manner.speaks(Dialect::Extensions) {
+        component.set_extensions(EXTENSIONS);
+    }
+    component.set_config_schema(config_schema(manner));
+    match kind {
+        Kind::Builder | Kind::BuilderWithoutCapability => component.set_output_schema(output_schema()),
+        Kind::Provisioner => component.set_needs_communicator(false),
+        Kind::Unset => {}
+    }
+}
+
+/// The shape of the builder's generated data.
+fn output_schema() -> String {
+    json!({ "type": "object", "properties": { "lines": { "type": "integer" } } }).to_string()
+}
+
+/// The shape of both components' configuration.
+fn config_schema(manner: Manner) -> String {
+    match manner.fault() {
+        Some(Fault::SchemaNotJson) => "{ type: object }".to_owned(),
+        Some(Fault::SchemaInvalid) => json!({ "type": "object", "required": "name" }).to_string(),
+        Some(Fault::ExampleFailsSchema) => schema(&json!([{ "name": 7 }])),
+        _ => schema(&json!([{ "name": "one" }, { "name": "two", "lines": ["a", "b"], "keep": true }])),
+    }
+}
+
+fn schema(examples: &Value) -> String {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "required": ["name"],
+        "additionalProperties": false,
+        "properties": {
+            "name": { "type": "string", "minLength": 1, "description": "What it is called" },
+            "lines": { "type": "array", "items": { "type": "string" }, "description": "What it says" },
+            "keep": { "type": "boolean", "default": false, "description": "Whether an artifact is left" },
+            "wait": { "type": "boolean", "default": false, "description": "Whether it works until it is cancelled" },
+        },
+        "examples": examples,
+    })
+    .to_string()
+}
+
+fn offer(mut component: component::Builder<'_>, kind: Kind, green: Green) -> Result<(), capnp::Error> {
+    match kind {
+        Kind::Builder => component.set_image_builder(capnp_rpc::new_client(Builder(green))),
+        Kind::Provisioner => component.set_provisioner(capnp_rpc::new_client(Provisioner(green))),
+        Kind::Unset => component.set_unset(()),
+        Kind::BuilderWithoutCapability => {
+            let component: dynamic_struct::Builder<'_> = dynamic_value::Builder::from(component).downcast();
+            let mut component = component;
+            component.clear_named("imageBuilder")?;
+        }
+    }
+    Ok(())
+}

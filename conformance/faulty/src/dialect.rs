@@ -1,0 +1,37 @@
+//! Plugins that keep every rule in an unusual way, and plugins that do nothing: the suite must be neither stricter nor
+//! laxer than SPEC.md.
+use clap::ValueEnum;
+
+/// Correct but unusual: every check stays green.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dialect {
+    /// It waits for the bootstrap capability before it calls attach.
+    #[value(name = "dialect-unpipelined")]
+    Unpipelined,
+    /// Its components answer after half a second.
+    #[value(name = "dialect-slow-answers")]
+    SlowAnswers,
+    /// It logs many lines, with every level and none.
+    #[value(name = "dialect-chatty")]
+    Chatty,
+    /// Its texts are not ASCII.
+    #[value(name = "dialect-non-ascii")]
+    NonAscii,
+    /// Its hello and its components carry extensions that nobody knows.
+    #[value(name = "dialect-extensions")]
+    Extensions,
+    /// It starts a child before it attaches, which lives as long as it does.
+    #[value(name = "dialect-child")]
+    Child,
+}
+
+/// Too little to be called conformant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Null {
+    /// It exits at once, with 0.
+    #[value(name = "null-exits")]
+    Exits,
+    /// It attaches, and refuses every call.
+    #[value(name = "null-refuses")]
+    Refuses,
+}

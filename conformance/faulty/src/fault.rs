@@ -1,0 +1,184 @@
+//! Every fault that this plugin can commit, and the requirement that each breaks.
+//!
+//! A fault is committed in one place: where the green plugin does the right thing, one arm does the wrong one.
+use clap::ValueEnum;
+
+/// One deliberate sin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fault {
+    /// Started without the variables, it waits on stdin for a handshake.
+    WaitsForStdin,
+    /// Started without the variables, it says what it is and exits with 0.
+    #[value(name = "exit-0-standalone")]
+    Exit0Standalone,
+    /// It dials a default address where it cannot parse the one that it was given.
+    DefaultAddressFallback,
+    /// It crashes on an address that it cannot parse.
+    PanicsOnParse,
+    /// Where nothing listens, it dials again and again.
+    RetriesForever,
+    /// It takes `%41` in a socket path for `A`.
+    UrlDecodesPath,
+    /// It cuts a socket path off after 96 bytes.
+    TruncatesPath,
+    /// It knows no `tcp:` address.
+    UnixOnly,
+    /// Given a `tcp:` address, it listens on all interfaces and waits to be dialled.
+    #[value(name = "binds-0.0.0.0")]
+    BindsAllInterfaces,
+    /// It refuses to start without the argument `start`.
+    NeedsArgvStart,
+    /// It refuses a PACKER_PLUGIN_* variable that it does not know.
+    RejectsUnknownEnv,
+    /// It refuses to start without HOME.
+    NeedsHome,
+    /// It writes a log file into the working directory.
+    WritesCwdLog,
+    /// It resolves a configuration file against the directory above the working directory, and gives up where there is none.
+    OpensRelativeConfig,
+    /// It reads what is on stdin.
+    ReadsStdin,
+    /// It attaches 6 s after it was started.
+    SlowStart,
+    /// It opens a second connection beside the first.
+    SecondConnection,
+    /// It listens on a TCP port for a debugger.
+    DebugHttpPort,
+
+    /// It dials, asks for the bootstrap capability, and never attaches.
+    DialsWithoutAttach,
+    /// It calls attach a second time while the first is pending.
+    AttachesTwice,
+    /// Refused, it connects and attaches again.
+    RetriesAfterRefusal,
+    /// Refused, it prints the reason and exits with 0.
+    #[value(name = "exits-0-when-refused")]
+    Exits0WhenRefused,
+    /// It gives up an attach that was not answered within 3 s.
+    AttachTimeout,
+    /// It polls while it has nothing to do.
+    IdleSpin,
+    /// Its components throw until a second has passed since it attached.
+    LazyInitError,
+    /// It gives up a bootstrap that was not answered within a second.
+    #[value(name = "bootstrap-1s-timeout")]
+    Bootstrap1sTimeout,
+    /// Its hello has no name.
+    EmptyName,
+    /// It offers the same builder twice.
+    DuplicateComponent,
+    /// One of its components is of no kind.
+    UnsetComponent,
+    /// One of its components has a kind but no capability.
+    NullCapability,
+    /// Its configSchema is not JSON.
+    SchemaNotJson,
+    /// Its configSchema is JSON, but no JSON Schema.
+    SchemaInvalid,
+    /// An example in its configSchema does not validate against it.
+    ExampleFailsSchema,
+    /// Its components have neither summary nor documentation.
+    NoSummary,
+    /// Its binary is named after another component than it offers.
+    WrongNameForFile,
+    /// It opens a connection of its own to report that it is used.
+    PhonesHome,
+    /// It creates a cache directory that nobody asked for.
+    CreatesCacheDir,
+
+    /// It attaches with version 1 although that was not offered.
+    AttachesWithUnofferedVersion,
+    /// Without a common version, it exits with 3 and does not say why.
+    SilentRefusal,
+    /// It understands the offer `1` only.
+    ExactMatchOnly,
+    /// It takes the highest of the offered versions by comparing texts.
+    StringCompareVersion,
+    /// Its hello declares version 0.
+    VersionZero,
+    /// It takes an offer that it cannot parse for version 1.
+    DefaultVersionOnGarbage,
+
+    /// It takes many leading zeros off the token.
+    TokenTrimmed,
+    /// It decodes the token and encodes it again, in small letters.
+    TokenDecoded,
+    /// Its attach refused with an exception, it connects and attaches again.
+    TokenRetry,
+    /// It logs its whole environment.
+    LogsEnvironment,
+
+    /// It prints a banner on stdout.
+    PrintsBanner,
+    /// It colours its log although stderr is not a terminal.
+    AnsiOnPipe,
+    /// Its log is Latin-1.
+    #[value(name = "latin1-log")]
+    Latin1Log,
+
+    /// It stays after it was told to leave.
+    LivesAfterLeave,
+    /// Told to leave, it exits with 1.
+    #[value(name = "exit-1-on-leave")]
+    Exit1OnLeave,
+    /// It stays after the connection was closed.
+    LivesAfterDisconnect,
+    /// Its connection closed, it exits with 0.
+    #[value(name = "exit-0-on-disconnect")]
+    Exit0OnDisconnect,
+    /// It goes on after the host has closed its sending side.
+    IgnoresHalfClose,
+    /// Its connection broken, it leaves a process of its own behind.
+    Orphan,
+    /// Its connection closed, it connects again.
+    Reconnects,
+    /// It ignores SIGTERM.
+    IgnoresSigterm,
+}
+
+impl Fault {
+    /// The id of the requirement that it breaks, as SPEC.md has it.
+    pub(crate) fn requirement(self) -> &'static str {
+        match self {
+            Self::WaitsForStdin | Self::Exit0Standalone => "launch.not-a-host",
+            Self::DefaultAddressFallback | Self::PanicsOnParse => "launch.bad-address",
+            Self::RetriesForever => "launch.refused-address",
+            Self::UrlDecodesPath | Self::TruncatesPath => "launch.unix-path-verbatim",
+            Self::UnixOnly | Self::BindsAllInterfaces => "launch.tcp-and-unix",
+            Self::NeedsArgvStart | Self::RejectsUnknownEnv => "launch.no-arguments",
+            Self::NeedsHome => "launch.minimal-environment",
+            Self::WritesCwdLog | Self::OpensRelativeConfig => "launch.any-cwd",
+            Self::ReadsStdin => "launch.stdin-untouched",
+            Self::SlowStart => "launch.dial-deadline",
+            Self::SecondConnection | Self::DebugHttpPort => "launch.one-connection",
+            Self::DialsWithoutAttach => "attach.bootstrap-then-attach",
+            Self::AttachesTwice => "attach.once",
+            Self::RetriesAfterRefusal | Self::Exits0WhenRefused => "attach.refused",
+            Self::AttachTimeout | Self::IdleSpin => "attach.pending-is-normal",
+            Self::LazyInitError => "attach.live-at-once",
+            Self::Bootstrap1sTimeout => "attach.patient",
+            Self::EmptyName | Self::DuplicateComponent | Self::UnsetComponent | Self::NullCapability => {
+                "attach.hello-complete"
+            }
+            Self::SchemaNotJson | Self::SchemaInvalid | Self::ExampleFailsSchema => "attach.schemas-valid",
+            Self::NoSummary => "attach.summary-one-line",
+            Self::WrongNameForFile => "attach.name-matches-file",
+            Self::PhonesHome | Self::CreatesCacheDir => "attach.no-side-effects",
+            Self::AttachesWithUnofferedVersion | Self::SilentRefusal => "version.refusal-is-final",
+            Self::ExactMatchOnly | Self::StringCompareVersion => "version.newer-host",
+            Self::VersionZero => "version.declared",
+            Self::DefaultVersionOnGarbage => "version.bad-offer",
+            Self::TokenTrimmed | Self::TokenDecoded => "token.exact-bytes",
+            Self::TokenRetry => "token.refused",
+            Self::LogsEnvironment => "token.not-echoed",
+            Self::PrintsBanner => "log.stdout-silent",
+            Self::AnsiOnPipe | Self::Latin1Log => "log.stderr-utf8-lines",
+            Self::LivesAfterLeave | Self::Exit1OnLeave => "exit.leave",
+            Self::LivesAfterDisconnect | Self::Exit0OnDisconnect => "exit.disconnect-idle",
+            Self::IgnoresHalfClose => "exit.half-close",
+            Self::Orphan => "exit.host-killed",
+            Self::Reconnects => "exit.no-redial",
+            Self::IgnoresSigterm => "exit.terminate-signal",
+        }
+    }
+}

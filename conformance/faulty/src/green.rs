@@ -1,0 +1,43 @@
+//! What the green plugin does: a builder and a provisioner that say their lines.
+mod artifact;
+mod builder;
+mod config;
+mod outcome;
+mod provisioner;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use builder::Builder;
+pub(crate) use provisioner::Provisioner;
+
+use crate::{
+    dialect::{Dialect, Null},
+    fault::Fault,
+    manner::Manner,
+};
+
+/// What every object of the plugin knows.
+#[derive(Clone, Copy)]
+pub(crate) struct Green {
+    /// How it behaves.
+    pub(crate) manner: Manner,
+    /// When its hello was made.
+    pub(crate) born: Instant,
+}
+
+impl Green {
+    /// What happens before any call is answered: nothing, unless that is the fault.
+    async fn greet(self) -> Result<(), capnp::Error> {
+        match self.manner {
+            Manner::Null(Null::Refuses) => Err(capnp::Error::failed("refused".to_owned())),
+            Manner::Fault(Fault::LazyInitError) if self.born.elapsed() < Duration::from_secs(1) => {
+                Err(capnp::Error::failed("not initialised yet".to_owned()))
+            }
+            Manner::Dialect(Dialect::SlowAnswers) => {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}

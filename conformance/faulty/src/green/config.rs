@@ -1,0 +1,116 @@
+//! The configuration, which both components share.
+use packwire_schema::work_capnp::diagnostic::{self, Severity};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// What the author of a template may write. The schema in hello says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) lines: Vec<String>,
+    #[serde(default)]
+    pub(crate) keep: bool,
+    #[serde(default)]
+    pub(crate) wait: bool,
+}
+
+/// One thing wrong with a configuration, or with a piece of work: then without a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    summary: String,
+    path: String,
+}
+
+impl Problem {
+    /// A problem at a JSON Pointer; the empty one means the whole.
+    pub(crate) fn at(path: &str, summary: &str) -> Self {
+        Self { summary: summary.to_owned(), path: path.to_owned() }
+    }
+
+    /// Fills in the diagnostic of an error.
+    pub(crate) fn write(&self, mut diagnostic: diagnostic::Builder<'_>) {
+        let Self { summary, path } = self;
+        diagnostic.set_severity(Severity::Error);
+        diagnostic.set_summary(summary);
+        diagnostic.set_path(path);
+    }
+}
+
+impl Config {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn read(text: &[u8]) -> Result<Self, Vec<Problem>> {
+        let value: Value = serde_json::from_slice(text).map_err(|error| whole(&error))?;
+        let Value::Object(object) = value else { return Err(vec![Problem::at("", "it is no object")]) };
+        let problems: Vec<Problem> =
+            missing(&object).into_iter().chain(object.iter().flat_map(member)).collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        // Read again from the text: a duplicate key is refused here, and lost in a `Value`.
+        serde_json::from_slice(text).map_err(|error| whole(&error))
+    }
+}
+
+fn whole(error: &serde_json::Error) -> Vec<Problem> {
+    vec![Problem::at("", &error.to_string())]
+}
+
+fn missing(object: &Map<String, Value>) -> Option<Problem> {
+    (!object.contains_key("name")).then(|| Problem::at("/name", "it is missing"))
+}
+
+fn member((key, value): (&String, &Value)) -> Vec<Problem> {
+    let path = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
+    match (key.as_str(), value) {
+        ("name", Value::String(name)) if !name.is_empty() => Vec::new(),
+        ("name", _) => vec![Problem::at(&path, "it is no text, or empty")],
+        ("lines", Value::Array(lines)) => lines.iter().enumerate().filter_map(line).collect(),
+        ("lines", _) => vec![Problem::at(&path, "it is no list of texts")],
+        ("keep" | "wait", Value::Bool(_)) => Vec::new(),
+        ("keep" | "wait", _) => vec![Problem::at(&path, "it is neither true nor false")],
+        _ => vec![Problem::at(&path, "nothing is called that")],
+    }
+}
+
+fn line((at, line): (usize, &Value)) -> Option<Problem> {
+    (!line.is_string()).then(|| Problem::at(&format!("/lines/{at}"), "it is no text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(text: &str) -> Vec<String> {
+        Config::read(text.as_bytes())
+            .expect_err("it is wrong")
+            .into_iter()
+            .map(|problem| problem.path)
+            .collect()
+    }
+
+    #[test]
+    fn all_problems_are_found_together() {
+        assert_eq!(
+            paths(r#"{"lines": ["a", 1], "keep": 0, "a/b": {}}"#),
+            ["/name", "/lines/1", "/keep", "/a~1b"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_configuration_is_a_problem_of_the_whole() {
+        for text in ["", "[]", "{", r#"{"name": "a", "name": "b"}"#] {
+            assert_eq!(paths(text), [""], "{text}");
+        }
+    }
+
+    #[test]
+    fn missing_members_have_their_defaults() {
+        let config = Config { name: "a".to_owned(), lines: Vec::new(), keep: false, wait: false };
+        assert_eq!(Config::read(br#"{"name": "a"}"#), Ok(config));
+    }
+}

@@ -1,0 +1,66 @@
+//! The child that this plugin starts where a plugin with a child is needed. It ends by itself within a minute.
+use std::{
+    io,
+    process::{Child, Command, ExitCode, Stdio},
+    time::Duration,
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// How long a child that was left behind stays.
+const LEFT_BEHIND: Duration = Duration::from_secs(30);
+
+/// The life of the child: as long as the plugin holds the other end of its stdin, or a while longer.
+pub(crate) fn be(stay: bool) -> ExitCode {
+    if stay {
+        std::thread::sleep(LEFT_BEHIND);
+    } else {
+        wait_for_stdin(Duration::from_secs(600));
+    }
+    ExitCode::SUCCESS
+}
+
+/// Returns when there is something to read on stdin, its end included, or when the time is over.
+pub(crate) fn wait_for_stdin(within: Duration) {
+    let stdin = io::stdin();
+    let mut sources = [PollFd::new(&stdin, PollFlags::IN)];
+    let within = Timespec { tv_sec: within.as_secs().cast_signed(), tv_nsec: 0 };
+    match poll(&mut sources, Some(&within)) {
+        Ok(_) | Err(_) => {}
+    }
+}
+
+/// A child that lives as long as this value.
+pub(crate) struct Helper(Child);
+
+impl Helper {
+    /// Starts it: the end of its stdin will end it.
+    pub(crate) fn start() -> io::Result<Self> {
+        Ok(Self(command().arg("helper").stdin(Stdio::piped()).spawn()?))
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        match self.0.wait() {
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+/// Starts a child and leaves it.
+pub(crate) fn leave_behind() {
+    match command().args(["helper", "--stay"]).stdin(Stdio::null()).spawn() {
+        Ok(_) | Err(_) => {}
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "plugins with children are what is imitated here; each ends by itself"
+)]
+fn command() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
