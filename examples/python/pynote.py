@@ -302,7 +302,7 @@ class NoteBuilder(builder.ImageBuilder.Server):
         if problems:
             write_problems(_context.results.init("diagnostics", len(problems)), problems)
             return
-        place = Path(context.workingDir or os.getcwd(), note.target)
+        place = Path(context.workingDir, note.target)
         facts = {"build": context.buildName, "run": context.runId, "host": f"{context.hostName} {context.hostVersion}"}
         _context.results.build = NoteBuild(self._runs, note, place, note.overwrite or context.force, facts)
 
@@ -351,7 +351,13 @@ CONFIG_SCHEMA = {
     "additionalProperties": False,
     "examples": [
         {"target": "note.json", "title": "Nightly base image"},
-        {"target": "note.json", "title": "Base image", "text": "With fixes.", "labels": {"team": "infra"}, "overwrite": True},
+        {
+            "target": "note.json",
+            "title": "Base image",
+            "text": "With fixes.",
+            "labels": {"team": "infra"},
+            "overwrite": True,
+        },
     ],
 }
 OUTPUT_SCHEMA = {
@@ -459,7 +465,7 @@ class NoteBuild(builder.Build.Server):
         self._runs, self._note, self._place, self._overwrite, self._facts = runs, note, place, overwrite, facts
         self._started = False
 
-    async def run(self, ui, hook, environment, cancellation, _context, **_):
+    async def run(self, ui, hook, cancellation, _context, **_):
         answer = _context.results.init("outcome")
         try:
             if self._started:
@@ -469,7 +475,7 @@ class NoteBuild(builder.Build.Server):
             if missing:
                 raise Failed(Problem(f"the host lent no {', '.join(missing)}"))
             self._started = True
-            answer.artifact, data = await self._runs.do(self._build(ui, hook, environment, cancellation))
+            answer.artifact, data = await self._runs.do(self._build(ui, hook, cancellation))
             answer.generatedData = json.dumps(data)
         except Failed as failure:
             write_problems(answer.init("failed", len(failure.problems)), failure.problems)
@@ -479,10 +485,10 @@ class NoteBuild(builder.Build.Server):
     async def close(self, **_):
         pass
 
-    async def _build(self, ui, hook, environment, cancellation):
+    async def _build(self, ui, hook, cancellation):
         watch = asyncio.create_task(asked_to_stop(cancellation))
         try:
-            return await self._write(ui, hook, environment, cancellation, watch)
+            return await self._write(ui, hook, cancellation, watch)
         except capnp.KjException as problem:
             raise Failed(Problem(f"a call to the host failed: {what_failed(problem)}")) from None
         except OSError as problem:
@@ -495,20 +501,20 @@ class NoteBuild(builder.Build.Server):
         finally:
             watch.cancel()
 
-    async def _write(self, ui, hook, environment, cancellation, watch):
+    async def _write(self, ui, hook, cancellation, watch):
         await ui.say(f"Writing a note to {self._place}")
         draft = await in_thread(Draft.create, self._place, self._note, self._facts)
         try:
             # Every call is awaited. The hook and its provisioners are the host's, and were lent the
             # same cancellation: they end by themselves, and we wait for it.
             data = {"ID": draft.id, "NotePath": str(self._place)}
-            lent = {"ui": ui, "environment": environment, "cancellation": cancellation}  # no machine, no communicator
-            stop_unless(not watch.done())
-            provision = await hook.run(event="packer_provision", data=json.dumps(data), **lent)
+            what = {"ui": ui, "data": json.dumps(data), "cancellation": cancellation}  # no machine, no communicator
+            stop_if(watch.done())
+            provision = await hook.run(event="packer_provision", **what)
             if str(provision.outcome.which()) != "done":
-                await hook.run(event="packer_cleanup_provision", data=json.dumps(data), **lent)
+                await hook.run(event="packer_cleanup_provision", **what)
                 raise ended(provision.outcome)
-            stop_unless(not watch.done())
+            stop_if(watch.done())
             await in_thread(draft.publish, self._overwrite)
             await ui.message(f"{draft.id} is complete")
             return NoteArtifact(draft), data
@@ -525,8 +531,8 @@ async def asked_to_stop(cancellation) -> None:
         await asyncio.Event().wait()
 
 
-def stop_unless(wanted: bool) -> None:
-    if not wanted:
+def stop_if(asked: bool) -> None:
+    if asked:
         raise Cancelled
 
 

@@ -52,7 +52,9 @@ class Launch(unittest.TestCase):
     }
 
     def start(self, **changes):
-        return subprocess.run([COMMAND], env=changes and self.GOOD | changes, capture_output=True, text=True, timeout=10)
+        return subprocess.run(
+            [COMMAND], env=changes and self.GOOD | changes, capture_output=True, text=True, timeout=10
+        )
 
     def test_started_by_hand_it_says_what_it_is(self):
         ended = self.start()
