@@ -1,8 +1,19 @@
 //! The Rust generated from `schema/packwire/*.capnp`, and nothing else.
 //!
-//! Renewed by `cargo xtask codegen`; `.ci/run` proves that it is fresh. Only `packwire-wire` and `conformance`
-//! may use it: everything above them sees plain Rust types.
-#![allow(missing_docs, clippy::all, clippy::pedantic, unused_qualifications)]
+//! One module for each file of the schema, called as the file is: [`work_capnp`] is `packwire/work.capnp`, whose
+//! comments say who calls what, when, and what the answers mean. Each type has a module of its own name with a
+//! `Reader`, a `Builder` and an `Owned`; an interface's has a `Client` and a trait `Server`.
+//!
+//! `cargo xtask codegen` renews the modules, and nobody edits them; `.ci/run` proves that they are fresh. Only
+//! `packwire-wire` and the conformance suite may use this crate: everything above them sees plain Rust types.
+//!
+//! Beside them, `vectors/` holds messages as text and as the bytes that Cap'n Proto's own tool makes of it.
+#![expect(
+    missing_docs,
+    clippy::unimplemented,
+    clippy::unwrap_used,
+    reason = "generated; our rules bind what people write"
+)]
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
 pub mod artifact_capnp;
