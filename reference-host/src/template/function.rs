@@ -1,0 +1,271 @@
+//! The functions of the template language.
+
+use std::collections::BTreeMap;
+
+use super::expression::{self, Argument, Call, Phrase, Piece};
+use super::problem::Problem;
+use super::resolve::RunContext;
+use super::source::Span;
+use super::time_layout;
+use super::version::PACKER_VERSION;
+use crate::spell;
+
+/// No string of a template grows beyond this: variables that double each other end here.
+const LONGEST: usize = 1 << 20;
+
+/// What expressions may ask for.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) run: &'a RunContext,
+    pub(super) values: &'a BTreeMap<String, String>,
+    /// Name and type of the build, where there is one.
+    pub(super) build: Option<(&'a str, &'a str)>,
+    /// Whether `env` works here.
+    pub(super) env: bool,
+}
+
+/// Where every function is declared: its name and what it takes.
+const FUNCTIONS: [(Function, &str, &[Parameter], usize); 16] = {
+    use Function as F;
+    use Parameter::{Name, Number, Text};
+    [
+        (F::User, "user", &[Name], 1),
+        (F::Env, "env", &[Name], 1),
+        (F::Timestamp, "timestamp", &[], 0),
+        (F::Isotime, "isotime", &[Text], 0),
+        (F::Strftime, "strftime", &[Text], 1),
+        (F::Uuid, "uuid", &[], 0),
+        (F::BuildName, "build_name", &[], 0),
+        (F::BuildType, "build_type", &[], 0),
+        (F::TemplateDir, "template_dir", &[], 0),
+        (F::Pwd, "pwd", &[], 0),
+        (F::PackerVersion, "packer_version", &[], 0),
+        (F::Upper, "upper", &[Text], 1),
+        (F::Lower, "lower", &[Text], 1),
+        (F::Split, "split", &[Text, Text, Number], 3),
+        (F::Replace, "replace", &[Text, Text, Number, Text], 4),
+        (F::ReplaceAll, "replace_all", &[Text, Text, Text], 3),
+    ]
+};
+
+/// What Packer or Go have and we do not, with what to do instead.
+const NOT_THERE_YET: [(&str, &str); 7] = [
+    ("build", "values known only after the builder ran come with a later version"),
+    ("clean_resource_name", "each builder of Packer brings its own; write a name that your builder accepts"),
+    ("consul_key", "set a variable from outside with `-var`"),
+    ("vault", "set a variable from outside with `-var`"),
+    ("aws_secretsmanager", "set a variable from outside with `-var`"),
+    ("aws_secretsmanager_raw", "set a variable from outside with `-var`"),
+    ("sed", "use `replace` or `replace_all`"),
+];
+
+const GO_BUILTINS: [&str; 19] = [
+    "and", "or", "not", "len", "index", "slice", "print", "printf", "println", "html", "js", "urlquery",
+    "call", "eq", "ne", "lt", "le", "gt", "ge",
+];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Function {
+    User,
+    Env,
+    Timestamp,
+    Isotime,
+    Strftime,
+    Uuid,
+    BuildName,
+    BuildType,
+    TemplateDir,
+    Pwd,
+    PackerVersion,
+    Upper,
+    Lower,
+    Split,
+    Replace,
+    ReplaceAll,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Parameter {
+    /// A string written out, so that what a template depends on can be read from it.
+    Name,
+    Text,
+    Number,
+}
+
+/// The functions that there are.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|(_, name, ..)| *name)
+}
+
+/// Whether there is such a function and it takes these arguments.
+pub(super) fn check(call: &Call) -> Result<(), Problem> {
+    let Some((_, name, parameters, required)) = FUNCTIONS.iter().find(|(_, name, ..)| *name == call.name)
+    else {
+        return Err(unknown(call));
+    };
+    let wrong = |why: String| Problem::Arguments { at: call.at, function: name, why };
+    if call.arguments.len() < *required || call.arguments.len() > parameters.len() {
+        return Err(wrong(format!(
+            "takes {}, not {}",
+            count(parameters.len(), *required),
+            call.arguments.len()
+        )));
+    }
+    for (parameter, argument) in parameters.iter().zip(&call.arguments) {
+        match (parameter, argument) {
+            (Parameter::Name, Argument::Text(_)) | (Parameter::Number, Argument::Number(_)) => {}
+            (Parameter::Text, Argument::Text(_) | Argument::Call(_)) => {}
+            (Parameter::Name, _) => return Err(wrong("takes a name in quotes".to_owned())),
+            (Parameter::Text, _) => return Err(wrong("takes a string where there is a number".to_owned())),
+            (Parameter::Number, _) => return Err(wrong("takes a number where there is a string".to_owned())),
+        }
+    }
+    Ok(())
+}
+
+fn count(most: usize, least: usize) -> String {
+    match (least, most) {
+        (least, most) if least < most => format!("at most {most} argument"),
+        (_, 0) => "no argument".to_owned(),
+        (_, 1) => "1 argument".to_owned(),
+        (_, many) => format!("{many} arguments"),
+    }
+}
+
+fn unknown(call: &Call) -> Problem {
+    let (at, name) = (call.at, call.name.clone());
+    if let Some((_, hint)) = NOT_THERE_YET.iter().find(|(there, _)| *there == name) {
+        return Problem::FunctionNotThereYet { at, name, hint };
+    }
+    if GO_BUILTINS.contains(&name.as_str()) {
+        return Problem::FunctionNotThereYet { at, name, hint: "it is one of Go's own, not of Packer's" };
+    }
+    Problem::UnknownFunction { at, near: spell::nearest(&name, names()), name }
+}
+
+/// The text with every call replaced by what it yields.
+pub(super) fn render(phrase: Phrase<'_>, scope: Scope<'_>) -> Result<String, Problem> {
+    let mut text = String::new();
+    for piece in expression::parse(phrase)? {
+        match piece {
+            Piece::Verbatim(verbatim) => text.push_str(&verbatim),
+            Piece::Call(call) => text.push_str(&evaluate(&call, scope)?),
+        }
+        bounded(text.len(), phrase.literal)?;
+    }
+    Ok(text)
+}
+
+fn bounded(length: usize, at: Span) -> Result<(), Problem> {
+    if length > LONGEST { Err(Problem::TooLong { at, limit: LONGEST }) } else { Ok(()) }
+}
+
+/// The variables that a text asks for, and where.
+pub(super) fn references(phrase: Phrase<'_>) -> Result<Vec<(String, Span)>, Problem> {
+    let mut found = Vec::new();
+    for piece in expression::parse(phrase)? {
+        if let Piece::Call(call) = piece {
+            collect(&call, &mut found);
+        }
+    }
+    Ok(found)
+}
+
+fn collect(call: &Call, found: &mut Vec<(String, Span)>) {
+    for argument in &call.arguments {
+        match argument {
+            Argument::Text(name) if call.name == "user" => found.push((name.clone(), call.at)),
+            Argument::Call(inner) => collect(inner, found),
+            Argument::Text(_) | Argument::Number(_) => {}
+        }
+    }
+}
+
+fn evaluate(call: &Call, scope: Scope<'_>) -> Result<String, Problem> {
+    check(call)?;
+    let function = FUNCTIONS.iter().find(|(_, name, ..)| *name == call.name);
+    let Some((function, name, ..)) = function else { return Err(unknown(call)) };
+    let outside = || Problem::OutsideBuild { at: call.at, function: name };
+    let text = |index: usize| text(call, index, scope);
+    let run = scope.run;
+    Ok(match function {
+        Function::User => user(&text(0)?, call.at, scope)?,
+        Function::Env => env(&text(0)?, call.at, scope)?,
+        Function::Timestamp => run.started.unix_timestamp().to_string(),
+        Function::Isotime if call.arguments.is_empty() => time_layout::rfc3339(run.started),
+        Function::Isotime => time_layout::go(&text(0)?, run.started),
+        Function::Strftime => time_layout::strftime(&text(0)?, run.started).map_err(|directive| {
+            let why = format!("does not know `{directive}`");
+            Problem::Arguments { at: call.at, function: name, why }
+        })?,
+        Function::Uuid => (run.uuid)(),
+        Function::BuildName => scope.build.ok_or_else(outside)?.0.to_owned(),
+        Function::BuildType => scope.build.ok_or_else(outside)?.1.to_owned(),
+        Function::TemplateDir => run.template_dir.clone(),
+        Function::Pwd => run.pwd.clone(),
+        Function::PackerVersion => PACKER_VERSION.to_owned(),
+        Function::Upper => text(0)?.to_uppercase(),
+        Function::Lower => text(0)?.to_lowercase(),
+        Function::Split => split(&text(0)?, &text(1)?, number(call, 2), call.at)?,
+        Function::Replace => replace(&text(3)?, &text(0)?, &text(1)?, number(call, 2), call.at)?,
+        Function::ReplaceAll => replace(&text(2)?, &text(0)?, &text(1)?, -1, call.at)?,
+    })
+}
+
+fn text(call: &Call, index: usize, scope: Scope<'_>) -> Result<String, Problem> {
+    match call.arguments.get(index) {
+        Some(Argument::Text(text)) => Ok(text.clone()),
+        Some(Argument::Call(inner)) => evaluate(inner, scope),
+        Some(Argument::Number(number)) => Ok(number.to_string()),
+        None => Ok(String::new()),
+    }
+}
+
+fn number(call: &Call, index: usize) -> i64 {
+    match call.arguments.get(index) {
+        Some(Argument::Number(number)) => *number,
+        _ => 0,
+    }
+}
+
+fn user(name: &str, at: Span, scope: Scope<'_>) -> Result<String, Problem> {
+    scope.values.get(name).cloned().ok_or_else(|| unknown_variable(name, at, scope.values.keys()))
+}
+
+/// The problem of a name that no variable has.
+pub(super) fn unknown_variable<'a>(
+    name: &str,
+    at: Span,
+    known: impl Iterator<Item = &'a String> + Clone,
+) -> Problem {
+    let near = spell::nearest(name, known.clone().map(String::as_str));
+    Problem::UnknownVariable { at, name: name.to_owned(), near, known: known.cloned().collect() }
+}
+
+fn env(name: &str, at: Span, scope: Scope<'_>) -> Result<String, Problem> {
+    if !scope.env {
+        return Err(Problem::EnvOutsideVariables { at });
+    }
+    Ok(scope.run.environment.get(name).cloned().unwrap_or_default())
+}
+
+fn split(text: &str, separator: &str, index: i64, at: Span) -> Result<String, Problem> {
+    let mut parts: Box<dyn Iterator<Item = &str>> = match separator {
+        "" => Box::new(text.split("").filter(|part| !part.is_empty())),
+        _ => Box::new(text.split(separator)),
+    };
+    let part = usize::try_from(index).ok().and_then(|index| parts.nth(index));
+    part.map(ToOwned::to_owned).ok_or_else(|| Problem::Arguments {
+        at,
+        function: "split",
+        why: format!("finds no part {index}"),
+    })
+}
+
+/// Like Go's `strings.Replace`: a negative limit replaces all.
+fn replace(text: &str, old: &str, new: &str, limit: i64, at: Span) -> Result<String, Problem> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let times = text.matches(old).take(limit).count();
+    bounded(times.saturating_mul(new.len()).saturating_add(text.len()), at)?;
+    Ok(text.replacen(old, new, times))
+}
