@@ -451,8 +451,8 @@ def member(key: str, value, schema: dict):
         for name, label in value.items():
             if not isinstance(label, str):
                 yield Problem(f"the label {json.dumps(name)} must be a text", pointer(key, name))
-    elif key == "target" and not value:
-        yield Problem("target is empty", pointer(key))
+    elif key == "target" and Path(value).name in ("", ".."):
+        yield Problem("target names no file", pointer(key))
     elif key == "title" and (not value or len(value) > 200 or re.search(r"[\x00-\x1f\x7f]", value)):
         yield Problem("title must be one line of 1 to 200 characters", pointer(key))
 
@@ -503,8 +503,9 @@ class NoteBuild(builder.Build.Server):
 
     async def _write(self, ui, hook, cancellation, watch):
         await ui.say(f"Writing a note to {self._place}")
-        draft = await in_thread(Draft.create, self._place, self._note, self._facts)
+        draft = Draft(self._place, self._note, self._facts)
         try:
+            await in_thread(draft.write)
             # Every call is awaited. The hook and its provisioners are the host's, and were lent the
             # same cancellation: they end by themselves, and we wait for it.
             data = {"ID": draft.id, "NotePath": str(self._place)}
@@ -515,8 +516,8 @@ class NoteBuild(builder.Build.Server):
                 await hook.run(event="packer_cleanup_provision", **what)
                 raise ended(provision.outcome)
             stop_if(watch.done())
-            await in_thread(draft.publish, self._overwrite)
-            await ui.message(f"{draft.id} is complete")
+            await ui.message(f"The note is {draft.id}")
+            await in_thread(draft.publish, self._overwrite)  # last: nothing can fail after it
             return NoteArtifact(draft), data
         except BaseException:
             await in_thread(draft.discard)
@@ -547,26 +548,19 @@ def ended(outcome) -> Exception:
 class Draft:
     """The note on disk: under a name of its own until all is well, then in its place."""
 
-    def __init__(self, place: Path, content: bytes):
-        self.place = place
-        self.id = "sha256:" + hashlib.sha256(content).hexdigest()
-        self._draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}.draft")
-        self._published = False
-
-    @classmethod
-    def create(cls, place: Path, note: Note, facts: dict) -> Draft:
+    def __init__(self, place: Path, note: Note, facts: dict):
         now = datetime.datetime.now(datetime.timezone.utc)
         content = {"title": note.title, "text": note.text, "labels": note.labels or {}}
         content |= {"made": now.isoformat(timespec="seconds"), **facts}
-        data = json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"
-        draft = cls(place, data)
-        with open(draft._draft, "xb") as file:
-            try:
-                file.write(data)
-            except OSError:
-                draft.discard()
-                raise
-        return draft
+        self._content = json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"
+        self.place = place
+        self.id = "sha256:" + hashlib.sha256(self._content).hexdigest()
+        self._draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}.draft")
+        self._published = False
+
+    def write(self) -> None:
+        with open(self._draft, "xb") as file:
+            file.write(self._content)
 
     def publish(self, overwrite: bool) -> None:
         if overwrite:

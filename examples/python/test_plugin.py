@@ -33,6 +33,10 @@ class Configuration(unittest.TestCase):
         config = {"title": "", "labels": {"a/b": 1}, "Overwrite": True}
         self.assertEqual(self.paths(config), ["/Overwrite", "/target", "/title", "/labels/a~1b"])
 
+    def test_a_target_that_is_a_directory_is_refused(self):
+        for target in ("", "/", ".", "a/.."):
+            self.assertEqual(self.paths({"target": target, "title": "b"}), ["/target"], target)
+
     def test_a_key_given_twice_is_refused(self):
         self.assertEqual(self.paths('{"target": "a", "title": "b", "target": "c"}'), ["/target"])
 
