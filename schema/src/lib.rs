@@ -14,20 +14,34 @@
     clippy::unwrap_used,
     reason = "generated; our rules bind what people write"
 )]
-#![cfg_attr(rustfmt, rustfmt_skip)]
 
+#[rustfmt::skip]
 pub mod artifact_capnp;
+#[rustfmt::skip]
 pub mod attach_capnp;
+#[rustfmt::skip]
 pub mod builder_capnp;
+#[rustfmt::skip]
 pub mod communicator_capnp;
+#[rustfmt::skip]
 pub mod component_capnp;
+#[rustfmt::skip]
 pub mod connector_capnp;
+#[rustfmt::skip]
 pub mod data_source_capnp;
+#[rustfmt::skip]
 pub mod environment_capnp;
+#[rustfmt::skip]
 pub mod hook_capnp;
+#[rustfmt::skip]
 pub mod post_processor_capnp;
+#[rustfmt::skip]
 pub mod provisioner_capnp;
+#[rustfmt::skip]
 pub mod recovery_capnp;
+#[rustfmt::skip]
 pub mod stream_capnp;
+#[rustfmt::skip]
 pub mod ui_capnp;
+#[rustfmt::skip]
 pub mod work_capnp;
