@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use nix::unistd;
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// A process that was of the session, and alive, after `pidfd` had been fixed to it.
@@ -22,19 +23,25 @@ impl Member {
     }
 }
 
-/// Every living process of the session; zombies (the leader among them) are not living.
+/// Shows every living process of the session, one after another, and says how many there were; zombies (the
+/// leader among them) are not living. One that cannot be looked at counts, though it cannot be shown.
 ///
 /// # Errors
 /// `/proc` cannot be read.
-pub(super) fn living(session: Pid) -> io::Result<Vec<Member>> {
-    let mut members = Vec::new();
+pub(super) fn each(session: Pid, mut show: impl FnMut(&Member)) -> io::Result<usize> {
+    let mut count = 0;
     for entry in std::fs::read_dir("/proc")? {
         let pid = process_id(&entry?.file_name());
         if let Some(pid) = pid.filter(|&pid| is_of(pid, session)) {
-            members.extend(member(pid, session));
+            match member(pid, session) {
+                Ok(Some(member)) => show(&member),
+                Ok(None) => continue,
+                Err(_) => {}
+            }
+            count += 1;
         }
     }
-    Ok(members)
+    Ok(count)
 }
 
 /// A first look, which spares opening a file for each process of the machine. (rustix's `getsid` cannot be
@@ -46,11 +53,24 @@ fn is_of(pid: Pid, session: Pid) -> bool {
 
 /// The pidfd comes first, the look at the session after it: were the id given to a stranger in between, then
 /// the pidfd is that of the old process, which is dead and takes no signal, or the look shows the stranger.
-fn member(pid: Pid, session: Pid) -> Option<Member> {
-    let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let stat = Stat::read(&stat)?;
-    (stat.session == session && stat.lives()).then_some(Member { pid, pidfd })
+///
+/// `None` if it is gone, a zombie, or a stranger.
+fn member(pid: Pid, session: Pid) -> io::Result<Option<Member>> {
+    let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => return Ok(None),
+        opened => opened?,
+    };
+    let stat = match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Err(error) if is_gone(&error) => return Ok(None),
+        read => read?,
+    };
+    let is_member = Stat::read(&stat).is_some_and(|stat| stat.session == session && stat.lives());
+    Ok(is_member.then_some(Member { pid, pidfd }))
+}
+
+/// What `/proc` answers for a process that ended before, or while, its file was opened.
+fn is_gone(error: &io::Error) -> bool {
+    [Errno::NOENT, Errno::SRCH].into_iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 fn process_id(name: &OsStr) -> Option<Pid> {
@@ -112,7 +132,10 @@ mod tests {
         // There is none that has an id here, if it is one of another pid namespace.
         if let Some(session) = Pid::from_raw(unistd::getsid(None).unwrap().as_raw()) {
             let ours = rustix::process::getpid();
-            assert!(living(session).unwrap().iter().any(|member| member.pid == ours));
+            let mut found = Vec::new();
+            let count = each(session, |member| found.push(member.pid)).unwrap();
+            assert!(found.contains(&ours));
+            assert_eq!(found.len(), count);
         }
     }
 

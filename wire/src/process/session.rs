@@ -1,6 +1,7 @@
 //! A program in a session of its own, and the owner that ends every process of that session.
 //!
-//! A process that left the session (by `setsid`) is beyond a host. Everything else ends with its owner: on
+//! A process that left the session (by `setsid`) is beyond a host, and so is one that became another user's.
+//! Everything else ends with its owner: on
 //! request, in order, or when it is dropped. The pipes to its output are never waited for: whoever inherited
 //! them may hold them for ever.
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
 use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::leader::{Ended, Leader};
 
@@ -57,10 +59,12 @@ pub struct Output {
 
 impl Session {
     /// Starts a program as the leader of a new session without a terminal. Its standard input is empty.
+    /// Needs a tokio runtime with I/O around it.
     ///
     /// # Errors
     /// The program cannot be started.
     pub fn start(program: &Program) -> io::Result<Self> {
+        keep_zombies()?;
         let mut command = CommandWrap::from(command(program));
         let mut child = command.wrap(ProcessSession).spawn()?;
         let leader = match Leader::of(child.id()) {
@@ -98,16 +102,17 @@ impl Session {
 
     /// The ids of the session's living processes. Where there is no `/proc`: of its leader at most.
     pub fn members(&self) -> Vec<u32> {
-        let members = self.living().into_iter().map(|member| member.pid());
-        members.map(|pid| pid.as_raw_nonzero().get().unsigned_abs()).collect()
+        let mut ids = Vec::new();
+        self.each_living(|one| ids.push(one.pid().as_raw_nonzero().get().unsigned_abs()));
+        ids
     }
 
     /// Asks every process of the session to terminate, and lets the stopped ones go on so that they can.
     pub fn terminate(&self) {
-        for member in self.living() {
-            member.signal(Signal::TERM);
-            member.signal(Signal::CONT);
-        }
+        self.each_living(|one| {
+            one.signal(Signal::TERM);
+            one.signal(Signal::CONT);
+        });
     }
 
     /// Kills until no process of the session is left, or what is left will not die.
@@ -122,30 +127,44 @@ impl Session {
     /// soon after kills it, and reaps the leader. Cancelled, it kills at once.
     pub async fn end(mut self, grace: Duration) -> Ended {
         let left = tokio::time::timeout(grace, self.exited()).await;
-        if left.is_err() || !self.living().is_empty() {
+        if left.is_err() || self.is_occupied() {
             self.terminate();
             self.vacated(LAST_GRACE).await;
+            self.kill().await;
         }
-        self.kill().await;
         self.reap()
     }
 
     /// Waits until no process is left, for `within` at most.
     async fn vacated(&self, within: Duration) {
         let (end, mut pause) = (Instant::now() + within, FIRST_PAUSE);
-        while !self.living().is_empty() && Instant::now() < end {
+        while self.is_occupied() && Instant::now() < end {
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
 
+    fn is_occupied(&self) -> bool {
+        self.each_living(|_| {}) > 0
+    }
+
     /// Kills what can be found now, and says how many that were.
     fn strike(&self) -> usize {
-        // The group goes at one blow, in which nobody forks. Its id is ours while the leader is unreaped.
-        let _ = kill_process_group(self.leader.pid(), Signal::KILL);
-        let members = self.living();
-        members.iter().for_each(|member| member.signal(Signal::KILL));
-        members.len()
+        // The group goes at one blow, in which nobody forks.
+        self.signal_group(Signal::KILL);
+        self.each_living(|one| one.signal(Signal::KILL))
+    }
+
+    /// The group's id is ours as long as the leader is unreaped.
+    fn signal_group(&self, signal: Signal) {
+        if self.owns_its_id() {
+            let _ = kill_process_group(self.leader.pid(), signal);
+        }
+    }
+
+    /// Whether the leader is unreaped, as far as one can know.
+    fn owns_its_id(&self) -> bool {
+        self.child.is_some() && self.leader.peek() != Some(Ended::Unknown)
     }
 
     /// Takes the leader's exit status from the system, which gives its id away: only after the last signal.
@@ -162,26 +181,34 @@ impl Session {
         }
     }
 
+    /// Shows every living process of the session and says how many there were.
     #[cfg(target_os = "linux")]
-    fn living(&self) -> Vec<Living> {
-        if self.child.is_none() {
-            return Vec::new();
+    fn each_living(&self, mut show: impl FnMut(&Living<'_>)) -> usize {
+        if !self.owns_its_id() {
+            return 0;
         }
-        match super::members::living(self.leader.pid()) {
-            Ok(members) => members.into_iter().map(Living::Member).collect(),
-            Err(_) => self.group(),
+        match super::members::each(self.leader.pid(), |member| show(&Living::Member(member))) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.group_as_one(show),
+            Err(_) => {
+                show(&Living::Group(self));
+                1
+            }
         }
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn living(&self) -> Vec<Living> {
-        self.group()
+    fn each_living(&self, show: impl FnMut(&Living<'_>)) -> usize {
+        self.group_as_one(show)
     }
 
     /// What can be told of a session without `/proc`: its leader's group, as long as the leader lives.
-    fn group(&self) -> Vec<Living> {
+    fn group_as_one(&self, mut show: impl FnMut(&Living<'_>)) -> usize {
         let lives = self.child.is_some() && self.leader.peek().is_none();
-        lives.then_some(Living::Group(self.leader.pid())).into_iter().collect()
+        if lives {
+            show(&Living::Group(self));
+        }
+        usize::from(lives)
     }
 }
 
@@ -199,18 +226,18 @@ impl Drop for Session {
 }
 
 /// Somebody to send a signal to.
-enum Living {
+enum Living<'a> {
     #[cfg(target_os = "linux")]
-    Member(super::members::Member),
-    Group(Pid),
+    Member(&'a super::members::Member),
+    Group(&'a Session),
 }
 
-impl Living {
+impl Living<'_> {
     fn pid(&self) -> Pid {
         match self {
             #[cfg(target_os = "linux")]
             Self::Member(member) => member.pid,
-            Self::Group(leader) => *leader,
+            Self::Group(session) => session.leader.pid(),
         }
     }
 
@@ -218,9 +245,7 @@ impl Living {
         match self {
             #[cfg(target_os = "linux")]
             Self::Member(member) => member.signal(signal),
-            Self::Group(leader) => {
-                let _ = kill_process_group(*leader, signal);
-            }
+            Self::Group(session) => session.signal_group(signal),
         }
     }
 }
@@ -248,6 +273,12 @@ impl Hunt {
         self.pause = LONGEST_PAUSE.min(pause * 2);
         Some(pause)
     }
+}
+
+/// Makes sure that an ended leader waits to be reaped: a host may have inherited that SIGCHLD is ignored, by
+/// which the system would reap it, and give its id away. A handler, whatever it does, ends that.
+fn keep_zombies() -> io::Result<()> {
+    signal(SignalKind::child()).map(drop)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the room that starts processes; Session ends them")]

@@ -210,12 +210,8 @@ async fn killing_reaches_nobody_outside_the_session() {
 
 #[tokio::test]
 async fn a_descendant_that_left_the_session_is_beyond_its_owner() {
-    let running = Running::script("setsid sleep 1000 & wait $!; echo gone");
-    let stray = until("the stray to leave", || {
-        let found = session_led_below(running.session.id())?;
-        Some(found)
-    });
-    let stray = stray.await;
+    let running = Running::script("setsid sh -c 'echo stray $$; exec sleep 1000' & wait");
+    let stray = Stray { id: running.number("stray").await };
     assert!(!running.session.members().contains(&stray.id));
     let started = Instant::now();
     running.session.end(SHORT).await;
@@ -223,7 +219,7 @@ async fn a_descendant_that_left_the_session_is_beyond_its_owner() {
     assert!(lives(stray.id), "it is not of the session");
 }
 
-/// A process that leads its own session below a parent; it is killed when the test is over.
+/// A process that is no member of the session it came from; it is killed when the test is over.
 struct Stray {
     id: u32,
 }
@@ -235,12 +231,41 @@ impl Drop for Stray {
     }
 }
 
-fn session_led_below(parent: u32) -> Option<Stray> {
-    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
-    let mut children = children.split_whitespace().map(|id| id.parse::<u32>().unwrap());
-    let leads = |id: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-        stat.contains("(sleep)") && stat.split(' ').nth(5) == Some(&id.to_string())
-    };
-    children.find(leads).map(|id| Stray { id })
+#[tokio::test]
+async fn a_host_that_ignores_its_children_learns_how_they_ended() {
+    // What is ignored stays so in the program that `env` becomes.
+    let exe = std::env::current_exe().unwrap();
+    let inner = "session::inner_an_ended_leader_waits_to_be_reaped";
+    let text = format!("exec env --ignore-signal=CHLD '{}' --exact {inner} --ignored", exe.display());
+    let mut running = Running::script(&text);
+    let ended = running.session.exited().await;
+    running.logs.finish(LONG).await;
+    assert_eq!(ended, Ended::Exited(0), "{:?}", running.seen.texts());
+    assert!(running.seen.texts().iter().any(|line| line.contains("1 passed")));
+}
+
+#[tokio::test]
+#[ignore = "run by another test in a process that ignores SIGCHLD"]
+async fn inner_an_ended_leader_waits_to_be_reaped() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
+    let child_bit = 1 << (rustix::process::Signal::CHILD.as_raw() - 1);
+    assert_ne!(u64::from_str_radix(ignored, 16).unwrap() & child_bit, 0, "SIGCHLD is ignored at first");
+    let session = Session::start(&script("exit 7")).unwrap();
+    assert_eq!(session.exited().await, Ended::Exited(7));
+    assert_eq!(state(session.id()), Some('Z'));
+    assert_eq!(session.end(LONG).await, Ended::Exited(7));
+}
+
+#[tokio::test]
+async fn many_sessions_end_side_by_side() {
+    let start = || Running::script("sleep 1000 & echo child $!; wait");
+    let running: Vec<Running> = std::iter::repeat_with(start).take(20).collect();
+    let mut children = Vec::new();
+    for one in &running {
+        children.push(one.number("child").await);
+    }
+    let ends = running.into_iter().map(|one| one.session.end(Duration::ZERO));
+    assert!(futures::future::join_all(ends).await.iter().all(|ended| *ended == terminated()));
+    assert!(!children.into_iter().any(lives));
 }
