@@ -192,7 +192,7 @@ impl Package {
     }
 }
 
-/// What `cargo xtask trace` left for us.
+/// What `cargo xtask trace` leaves in `target/trace.json` for us: two lists of ids.
 #[derive(Deserialize)]
 struct Trace {
     musts_without_checks: Vec<String>,
