@@ -5,6 +5,7 @@ mod numbers;
 mod process;
 mod schema_files;
 mod stale;
+mod trace;
 mod vectors;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +24,8 @@ enum Chore {
     Codegen(codegen::Args),
     /// Renew the bytes of schema/vectors from their texts (needs the capnp tool)
     Vectors(vectors::Args),
+    /// Compare the rules of SPEC.md with the checks and the faults
+    Trace(trace::Args),
     /// Print the five numbers by which the shape of the code is watched
     Numbers,
 }
@@ -31,6 +34,7 @@ fn main() -> miette::Result<()> {
     match Args::parse().chore {
         Chore::Codegen(args) => codegen::run(&args)?,
         Chore::Vectors(args) => vectors::run(&args)?,
+        Chore::Trace(args) => trace::run(&args)?,
         Chore::Numbers => numbers::run()?,
     }
     Ok(())
