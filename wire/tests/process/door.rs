@@ -1,10 +1,15 @@
 //! Where the host is dialled.
 
+use std::fs::Permissions;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use packwire_wire::process::{Address, Door, LONGEST_PATH, MOST_KNOCKS, Socket};
+use rustix::fs::Uid;
+use rustix::process::geteuid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -98,6 +103,34 @@ async fn a_range_without_a_free_port_is_an_error_that_names_it() {
     let error = Door::tcp(port..=port).unwrap_err().to_string();
     assert_eq!(error, format!("the host finds no free port from {port} to {port} on 127.0.0.1"));
     assert!(Door::tcp(0..=0).is_err());
+}
+
+#[tokio::test]
+async fn another_user_is_hung_up_on_and_not_reported() {
+    if !geteuid().is_root() {
+        return; // Only root can be another user for a while; the rule itself has a test beside it.
+    }
+    let door = Door::unix().unwrap();
+    let socket = path(&door);
+    let allow = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    assert_eq!(dial_as_nobody(&socket).unwrap_err().kind(), ErrorKind::PermissionDenied);
+    allow(socket.parent().unwrap(), 0o755);
+    allow(&socket, 0o777);
+    let mut stranger = dial_as_nobody(&socket).unwrap();
+    assert!(timeout(Duration::from_millis(100), door.accept()).await.is_err());
+    assert_eq!(stranger.read(&mut [0]).unwrap(), 0, "the stranger is hung up on");
+    assert_eq!(door.knocks(), 0);
+    speaks(&door).await;
+}
+
+/// Dials from a thread that, alone in this process, is somebody else.
+fn dial_as_nobody(path: &Path) -> std::io::Result<UnixStream> {
+    let path = path.to_owned();
+    let dial = move || {
+        rustix::thread::set_thread_uid(Uid::from_raw(65534))?;
+        UnixStream::connect(path)
+    };
+    std::thread::spawn(dial).join().unwrap()
 }
 
 #[tokio::test]
