@@ -1,1 +1,21 @@
-//! Under construction.
+//! Validates any plugin binary against SPEC.md, from outside.
+//!
+//! The story: [`spec`] reads the requirements; [`checks`] try them, each on a [`rig`] of its own under a
+//! [`supervisor`] of its own; [`suite`] runs them and judges; [`report`] tells people and programs. The suite
+//! disbelieves the project's own crates: it reads raw messages through the generated schema and the RPC library.
+//!
+//! Linux only: it needs `/proc`, subreapers and process descriptors.
+
+pub mod check;
+pub mod checks;
+pub mod cli;
+mod explain;
+mod judge;
+pub mod preflight;
+pub mod report;
+pub mod rig;
+pub mod select;
+pub mod spec;
+pub mod subject;
+pub mod suite;
+pub mod supervisor;

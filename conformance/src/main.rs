@@ -1,2 +1,7 @@
-//! Under construction.
-fn main() {}
+//! The `conformance` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    packwire_conformance::cli::main()
+}

@@ -1,0 +1,151 @@
+//! What was seen → a verdict for each requirement.
+
+use std::collections::HashMap;
+
+use crate::check::{
+    Blame, Check, Class, Evidence, Finding, Level, Measured, Observation, Outcome, Sighting, Status, Stop,
+    Verdict,
+};
+
+/// More findings of one kind than this tell nothing new.
+const MOST_FINDINGS: usize = 3;
+
+/// What came of running one check: an outcome, or the reason why our side failed.
+pub(crate) type Ran = (&'static Check, Result<Outcome, String>);
+
+/// One verdict for each check that ran; sightings go to the requirement that they speak of.
+pub(crate) fn judge(ran: Vec<Ran>) -> Vec<Verdict> {
+    let mut strays = strays(&ran);
+    ran.into_iter()
+        .map(|(check, result)| match result {
+            Ok(outcome) => verdict(check, outcome, strays.remove(check.id).unwrap_or_default()),
+            Err(why) => empty(check.id, Status::Error, Some(why), Blame::Suite),
+        })
+        .collect()
+}
+
+/// A verdict on a requirement that nothing was run for.
+pub(crate) fn empty(id: &str, status: Status, reason: Option<String>, blame: Blame) -> Verdict {
+    Verdict {
+        id: id.to_owned(),
+        status,
+        reason,
+        findings: Vec::new(),
+        blame,
+        observed: 0,
+        measured: Vec::new(),
+        took_ms: 0,
+    }
+}
+
+/// The sightings of all checks, by the requirement that they speak of.
+fn strays(ran: &[Ran]) -> HashMap<String, Vec<Finding>> {
+    let mut found: HashMap<String, Vec<Finding>> = HashMap::new();
+    for (check, result) in ran {
+        let Ok(outcome) = result else { continue };
+        for Sighting { id, observation } in &outcome.sightings {
+            let id = id.as_deref().unwrap_or(check.id);
+            let seen_in = (id != check.id).then(|| check.id.to_owned());
+            found.entry(id.to_owned()).or_default().push(finding(observation, outcome, seen_in));
+        }
+    }
+    found
+}
+
+fn verdict(check: &Check, outcome: Outcome, strays: Vec<Finding>) -> Verdict {
+    let broken = outcome.observations.iter().filter(|observation| !observation.held);
+    let mut findings: Vec<Finding> = broken.map(|observation| finding(observation, &outcome, None)).collect();
+    findings.extend(strays);
+    let (status, reason) = status(check.level, &outcome, &findings);
+    shorten(&mut findings);
+    let blame = match (status, check.class) {
+        (Status::Error, _) => Blame::Suite,
+        (_, Class::Library) => Blame::Library,
+        _ => Blame::Plugin,
+    };
+    let measured: Vec<Measured> =
+        outcome.observations.iter().filter_map(|seen| seen.measured.clone()).collect();
+    let (observed, took_ms) = (outcome.observations.len(), outcome.took_ms);
+    Verdict { id: check.id.to_owned(), status, reason, findings, blame, observed, measured, took_ms }
+}
+
+fn status(level: Level, outcome: &Outcome, findings: &[Finding]) -> (Status, Option<String>) {
+    let unmet = if level == Level::Must { Status::Fail } else { Status::Warn };
+    match &outcome.stop {
+        Some(Stop::Rig(why)) => (Status::Error, Some(why.clone())),
+        _ if !findings.is_empty() => (unmet, None),
+        Some(Stop::NotApplicable(why)) => (Status::NotApplicable, Some(why.clone())),
+        _ if outcome.observations.is_empty() => {
+            (Status::Error, Some("the check looked at nothing".to_owned()))
+        }
+        _ => (Status::Pass, None),
+    }
+}
+
+fn finding(observation: &Observation, outcome: &Outcome, seen_in: Option<String>) -> Finding {
+    let Observation { expected, observed, prerequisite, process, .. } = observation.clone();
+    let evidence = process.and_then(|index| outcome.evidence.get(index).cloned());
+    let evidence = evidence.unwrap_or_else(|| outcome.evidence.last().cloned().unwrap_or_default());
+    Finding { expected, observed, prerequisite, seen_in, evidence }
+}
+
+/// Keeps a few of each kind, and the evidence of the first few only.
+fn shorten(findings: &mut Vec<Finding>) {
+    let mut kinds: HashMap<String, usize> = HashMap::new();
+    let mut dropped: HashMap<String, usize> = HashMap::new();
+    findings.retain(|finding| {
+        let count = kinds.entry(finding.expected.clone()).or_default();
+        *count += 1;
+        let kept = *count <= MOST_FINDINGS;
+        if !kept {
+            *dropped.entry(finding.expected.clone()).or_default() += 1;
+        }
+        kept
+    });
+    for (kind, count) in dropped {
+        if let Some(last) = findings.iter_mut().rev().find(|finding| finding.expected == kind) {
+            last.observed.push_str(&format!(" (and {count} more like it)"));
+        }
+    }
+    for finding in findings.iter_mut().skip(MOST_FINDINGS) {
+        finding.evidence = Evidence::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks;
+
+    fn seen(held: bool) -> Observation {
+        let (expected, observed) = ("a".to_owned(), "b".to_owned());
+        Observation { expected, observed, held, measured: None, prerequisite: false, process: None }
+    }
+
+    fn status_of(outcome: Outcome) -> Status {
+        let check = checks::find("exit.leave").unwrap();
+        judge(vec![(check, Ok(outcome))])[0].status
+    }
+
+    #[test]
+    fn a_check_that_looked_at_nothing_is_our_error_and_no_pass() {
+        assert_eq!(status_of(Outcome::default()), Status::Error);
+        assert_eq!(status_of(Outcome { observations: vec![seen(true)], ..Outcome::default() }), Status::Pass);
+        assert_eq!(
+            status_of(Outcome { observations: vec![seen(false)], ..Outcome::default() }),
+            Status::Fail
+        );
+    }
+
+    #[test]
+    fn a_sighting_goes_to_the_requirement_that_it_speaks_of() {
+        let (leave, launch) =
+            (checks::find("exit.leave").unwrap(), checks::find("launch.not-a-host").unwrap());
+        let stray = Sighting { id: Some("launch.not-a-host".to_owned()), observation: seen(false) };
+        let left = Outcome { observations: vec![seen(true)], sightings: vec![stray], ..Outcome::default() };
+        let launched = Outcome { observations: vec![seen(true)], ..Outcome::default() };
+        let verdicts = judge(vec![(leave, Ok(left)), (launch, Ok(launched))]);
+        assert_eq!((verdicts[0].status, verdicts[1].status), (Status::Pass, Status::Fail));
+        assert_eq!(verdicts[1].findings[0].seen_in.as_deref(), Some("exit.leave"));
+    }
+}

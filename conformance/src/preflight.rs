@@ -1,0 +1,120 @@
+//! One attempt to attach before any check: a program that never attaches gets one clear verdict instead of forty.
+
+use std::time::Duration;
+
+use packwire_schema::component_capnp::component;
+use serde::{Deserialize, Serialize};
+
+use crate::rig::{Hello, Manners, Rig, Trial};
+
+/// How the program met a host for the first time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Preflight {
+    /// It attached.
+    Attached(Introduction),
+    /// It was started and did not attach.
+    NeverAttached {
+        /// How it ended, if it did.
+        end: Option<String>,
+        /// For how long it was waited for, in milliseconds.
+        waited_ms: u64,
+        /// How many connections came.
+        connections: usize,
+        /// Whether it said that it is a plugin of Packer's own protocol.
+        packer: bool,
+        /// The last lines that it printed, on either stream.
+        log: Vec<String>,
+    },
+    /// It could not be started.
+    CannotStart(String),
+}
+
+/// What a plugin said of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduction {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The protocol version that it chose.
+    pub protocol: u16,
+    /// Its components, as `builder custom-cloud`.
+    pub components: Vec<String>,
+}
+
+/// Starts the program for a host and sees what comes; ends it again.
+pub(crate) async fn meet(rig: Rig, within: Duration) -> Preflight {
+    let seen = match rig.meet(Manners::default()) {
+        Ok(trial) => first_meeting(&trial, within).await,
+        Err(stop) => Preflight::CannotStart(why(stop)),
+    };
+    rig.finish(None).await;
+    seen
+}
+
+async fn first_meeting(Trial { host, plugin }: &Trial, within: Duration) -> Preflight {
+    tokio::select! {
+        _ = host.attached(within) => {}
+        _ = plugin.exit(within) => {}
+    }
+    if let Some(hello) = host.hellos().first() {
+        return Preflight::Attached(introduction(hello).unwrap_or_default());
+    }
+    let printed = format!("{}{}", String::from_utf8_lossy(&plugin.stdout_bytes()), plugin.stderr());
+    let lines: Vec<&str> = printed.lines().collect();
+    Preflight::NeverAttached {
+        end: plugin.ended().map(|end| end.to_string()),
+        waited_ms: u64::try_from(plugin.lifetime().unwrap_or(plugin.age()).as_millis()).unwrap_or(u64::MAX),
+        connections: host.connections().len(),
+        packer: speaks_packers_own(&printed),
+        log: lines[lines.len().saturating_sub(10)..]
+            .iter()
+            .map(|line| line.chars().take(300).collect())
+            .collect(),
+    }
+}
+
+/// What plugins of Packer's own protocol, and of HashiCorp's library under it, print without their cookie.
+fn speaks_packers_own(printed: &str) -> bool {
+    let printed = printed.to_lowercase();
+    [
+        "do not execute plugins directly",
+        "plugins are not meant to be executed directly",
+        "this binary is a plugin",
+    ]
+    .iter()
+    .any(|sentence| printed.contains(sentence))
+}
+
+fn introduction(hello: &Hello) -> capnp::Result<Introduction> {
+    let hello = hello.read()?;
+    let text = |text: capnp::text::Reader<'_>| String::from_utf8_lossy(text.as_bytes()).into_owned();
+    let mut components = Vec::new();
+    for offered in hello.get_components()?.iter() {
+        components.push(format!("{} {}", kind(offered), text(offered.get_name()?)));
+    }
+    let (name, version) = (text(hello.get_name()?), text(hello.get_version()?));
+    Ok(Introduction { name, version, protocol: hello.get_protocol_version(), components })
+}
+
+/// The kind of a component, as SPEC.md writes it.
+pub fn kind(offered: component::Reader<'_>) -> &'static str {
+    match offered.which() {
+        Ok(component::ImageBuilder(_)) => "builder",
+        Ok(component::Provisioner(_)) => "provisioner",
+        Ok(component::PostProcessor(_)) => "post-processor",
+        Ok(component::DataSource(_)) => "data-source",
+        Ok(component::Hook(_)) => "hook",
+        Ok(component::Command(_)) => "command",
+        Ok(component::Communicator(_)) => "communicator",
+        Ok(component::Unset(())) => "unset",
+        Err(_) => "unknown",
+    }
+}
+
+fn why(stop: crate::check::Stop) -> String {
+    match stop {
+        crate::check::Stop::Rig(why) | crate::check::Stop::NotApplicable(why) => why,
+        crate::check::Stop::Prerequisite => "a prerequisite is missing".to_owned(),
+    }
+}

@@ -1,0 +1,188 @@
+//! The report for people: what was not as it should be, in full; everything else in one line a chapter.
+
+use std::fmt::{Display, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::check::{Blame, Finding, Measured, Requirement, Status, Verdict};
+use crate::checks;
+use crate::preflight::Preflight;
+use crate::subject::Subject;
+use crate::suite::Run;
+
+/// The report as text, with colours or without.
+pub fn human(run: &Run, subject: &Subject, colour: bool) -> String {
+    let mut page = Page { text: String::new(), colour };
+    page.line(format_args!("conformance {} of {}", super::SUITE, subject.typed.join(" ")));
+    match &run.met {
+        Preflight::Attached(introduction) => {
+            let components = introduction.components.join(", ");
+            let (name, version, protocol) =
+                (&introduction.name, &introduction.version, introduction.protocol);
+            page.line(format_args!("plugin {name} {version} · protocol {protocol} · {components}"));
+            page.chapters(run);
+            page.details(run, subject);
+        }
+        Preflight::NeverAttached { .. } | Preflight::CannotStart(_) => page.never_attached(&run.met),
+    }
+    page.ending(run);
+    page.text
+}
+
+struct Page {
+    text: String,
+    colour: bool,
+}
+
+impl Page {
+    fn line(&mut self, line: impl Display) {
+        // Writing into a string cannot fail.
+        let _ = writeln!(self.text, "{line}");
+    }
+
+    fn paint(&self, status: Status, words: impl Display) -> String {
+        let style = match status {
+            Status::Pass => AnsiColor::Green.on_default(),
+            Status::Fail | Status::Error => AnsiColor::Red.on_default().bold(),
+            Status::Warn => AnsiColor::Yellow.on_default().bold(),
+            _ => Style::new().dimmed(),
+        };
+        if self.colour { format!("{style}{words}{style:#}") } else { words.to_string() }
+    }
+
+    /// A line for each chapter, and below it one for each requirement that is not simply met.
+    fn chapters(&mut self, run: &Run) {
+        let mut groups: Vec<&str> =
+            run.results.iter().map(|(requirement, _)| requirement.group.as_str()).collect();
+        groups.dedup();
+        self.line("");
+        for group in groups {
+            let of_group = || run.results.iter().filter(|(requirement, _)| requirement.group == group);
+            if of_group().all(|(_, verdict)| verdict.status == Status::Skipped) {
+                continue;
+            }
+            let counts =
+                super::counts(|status| of_group().filter(|(_, verdict)| verdict.status == status).count());
+            self.line(format_args!("  {group:<30} {counts}"));
+            let silent = [Status::Pass, Status::Skipped];
+            for (_, verdict) in of_group().filter(|(_, verdict)| !silent.contains(&verdict.status)) {
+                self.one_line(verdict);
+            }
+        }
+    }
+
+    fn one_line(&mut self, verdict: &Verdict) {
+        let title = checks::find(&verdict.id).map_or("", |check| check.title);
+        let word = self.paint(verdict.status, format_args!("{:<14}", verdict.status.word()));
+        let said = verdict.reason.as_deref().unwrap_or(title);
+        self.line(format_args!("    {word} {:<26} {said}", verdict.id));
+    }
+
+    fn details(&mut self, run: &Run, subject: &Subject) {
+        let shown = [Status::Fail, Status::Error, Status::Warn];
+        for wanted in shown {
+            for (requirement, verdict) in run.results.iter().filter(|(_, verdict)| verdict.status == wanted) {
+                self.detail(requirement, verdict, subject);
+            }
+        }
+    }
+
+    fn detail(&mut self, requirement: &Requirement, verdict: &Verdict, subject: &Subject) {
+        let word = self.paint(verdict.status, verdict.status.word());
+        self.line(format_args!("\n{word} {} ({})", verdict.id, requirement.level));
+        self.line(format_args!("  {}", requirement.sentence));
+        if let Some(reason) = &verdict.reason {
+            self.field("reason", reason);
+        }
+        let mut shown = None;
+        for finding in &verdict.findings {
+            self.finding(finding, shown == Some(&finding.evidence));
+            shown = Some(&finding.evidence);
+        }
+        self.field("to blame", blame(verdict.blame));
+        self.field("rule", format_args!("SPEC.md#{}, r[{}]", requirement.anchor(), requirement.id));
+        self.field("again", super::again(&verdict.id, &subject.typed));
+    }
+
+    fn finding(&mut self, finding: &Finding, evidence_shown: bool) {
+        self.field("expected", &finding.expected);
+        self.field("observed", &finding.observed);
+        if let Some(check) = &finding.seen_in {
+            self.field("seen in", format_args!("the check {check}"));
+        }
+        if evidence_shown {
+            return;
+        }
+        self.block("messages", &finding.evidence.transcript);
+        self.block("its log", &finding.evidence.log);
+    }
+
+    fn field(&mut self, name: &str, value: impl Display) {
+        self.line(format_args!("  {name:<9} {value}"));
+    }
+
+    fn block(&mut self, name: &str, lines: &[String]) {
+        for (index, line) in lines.iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            self.field(name, printable(line));
+        }
+    }
+
+    fn never_attached(&mut self, met: &Preflight) {
+        let Preflight::NeverAttached { end, waited_ms, connections, packer, log } = met else { return };
+        let waited = format!("{:.1} s", *waited_ms as f64 / 1000.0);
+        let happened = match (end, connections) {
+            (Some(end), 0) => format!("it {end} after {waited}, without connecting"),
+            (Some(end), _) => format!("it connected, did not attach, and {end} after {waited}"),
+            (None, 0) => format!("after {waited} it was still running and had not connected"),
+            (None, _) => format!("after {waited} it was still running: connected, but not attached"),
+        };
+        let word = self.paint(Status::Fail, "never attached");
+        self.line(format_args!("\n{word}: {happened}"));
+        self.block("it said", log);
+        self.field("hint", match packer {
+            true => "this is a plugin of Packer's own protocol, not of Packwire; it needs a bridge between the two",
+            false => "a plugin reads PACKER_PLUGIN_ADDRESS, dials it and calls Host.attach (SPEC.md, `Dial and attach`)",
+        });
+    }
+
+    fn ending(&mut self, run: &Run) {
+        let worst = [Status::Fail, Status::Error].into_iter().find(|status| run.count(*status) > 0);
+        let attached = run.introduction();
+        let status = worst.unwrap_or(if attached.is_some() { Status::Pass } else { Status::Fail });
+        let verdict = self.paint(status, super::verdict(run));
+        let protocol = attached.map(|plugin| format!(" · protocol {}", plugin.protocol)).unwrap_or_default();
+        self.line(format_args!("\ncore: {verdict}{protocol} · suite {}", super::SUITE));
+        if attached.is_some() {
+            let seconds = run.took.as_secs_f64();
+            self.line(format_args!("{} in {seconds:.1} s", super::counts(|status| run.count(status))));
+            self.nearest(run);
+        }
+    }
+
+    /// The measured time that came nearest to its limit.
+    fn nearest(&mut self, run: &Run) {
+        let measured = run
+            .results
+            .iter()
+            .flat_map(|(_, verdict)| verdict.measured.iter().map(|measured| (verdict.id.as_str(), measured)));
+        let share = |measured: &Measured| measured.took_ms as f64 / (measured.limit_ms.max(1)) as f64;
+        if let Some((id, nearest)) = measured.max_by(|a, b| share(a.1).total_cmp(&share(b.1))) {
+            let Measured { took_ms, limit_ms } = nearest;
+            self.line(format_args!("nearest to its limit: {id}, {took_ms} ms of {limit_ms} ms"));
+        }
+    }
+}
+
+fn blame(blame: Blame) -> &'static str {
+    match blame {
+        Blame::Plugin => "the plugin",
+        Blame::Library => "mostly the RPC library of the plugin",
+        Blame::Suite => "this suite; please report it",
+    }
+}
+
+/// A line of the plugin's, without what could move a terminal's cursor.
+fn printable(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}

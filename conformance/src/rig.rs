@@ -1,0 +1,191 @@
+//! One isolated run of the program under test: fresh directories, hosts, processes, a record, and watchers at the end.
+
+mod family;
+mod host;
+mod launch;
+mod names;
+mod plugin;
+mod record;
+mod room;
+mod sockets;
+mod tap;
+mod transcript;
+mod watch;
+
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::check::{Outcome, Stop};
+use crate::subject::Subject;
+
+pub use family::Relative;
+pub use host::{Answer, Hello, Host, Listens, Manners};
+pub use launch::{Launch, Places, Stdin};
+pub use plugin::{End, Plugin};
+pub use sockets::Socket;
+pub use transcript::{Entry, Message, Sender};
+
+pub(crate) use family::{become_subreaper, end_descendants, ended, reap, reap_all, signal};
+pub(crate) use room::{Program, Started};
+
+use record::Record;
+
+/// How long a check waits for an attach that it only builds on.
+pub const ATTACH_WITHIN: Duration = Duration::from_secs(10);
+
+/// What a check works with.
+pub struct Rig {
+    subject: Subject,
+    places: Places,
+    record: Rc<Record>,
+    hosts: Cell<usize>,
+    started: RefCell<Vec<Start>>,
+}
+
+/// A process, and the host that it was started for, if any.
+type Start = (Rc<Plugin>, Option<Rc<Host>>);
+
+/// A host and the process that was started for it.
+#[derive(Clone)]
+pub struct Trial {
+    /// The host that the plugin was told of.
+    pub host: Rc<Host>,
+    /// The process.
+    pub plugin: Rc<Plugin>,
+}
+
+/// A host and a plugin in session.
+#[derive(Clone)]
+pub struct Attached {
+    /// The host.
+    pub host: Rc<Host>,
+    /// The process.
+    pub plugin: Rc<Plugin>,
+    /// What the plugin said of itself.
+    pub hello: Rc<Hello>,
+    /// The time from the start of the process to the attach.
+    pub took: Duration,
+}
+
+impl Rig {
+    /// A rig whose directories are made below `root`.
+    pub(crate) fn new(subject: Subject, slow: f64, root: &Path) -> std::io::Result<Self> {
+        let (places, record) = (Places::below(root)?, Rc::new(Record::new(slow)));
+        Ok(Self { subject, places, record, hosts: Cell::default(), started: RefCell::default() })
+    }
+
+    /// The program under test.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The fresh directories of this run.
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// A host that listens; nothing is started for it yet.
+    pub fn listen(&self, manners: Manners) -> Result<Rc<Host>, Stop> {
+        let number = self.hosts.replace(self.hosts.get() + 1);
+        let host = Host::listen(manners, self.places.sockets.clone(), number, self.record.clone());
+        host.map(Rc::new).map_err(|error| Stop::rig("a host cannot listen", error))
+    }
+
+    /// A process that no host of ours belongs to.
+    pub fn launch(&self, launch: &Launch) -> Result<Rc<Plugin>, Stop> {
+        self.start(launch, None)
+    }
+
+    /// A process for a host that listens, started as `launch` says (`host.launch()` is the usual way).
+    pub fn launch_for(&self, host: &Rc<Host>, launch: &Launch) -> Result<Trial, Stop> {
+        Ok(Trial { host: host.clone(), plugin: self.start(launch, Some(host.clone()))? })
+    }
+
+    /// A host and a process for it; nothing is awaited.
+    pub fn meet(&self, manners: Manners) -> Result<Trial, Stop> {
+        let host = self.listen(manners)?;
+        let launch = host.launch();
+        self.launch_for(&host, &launch)
+    }
+
+    /// A session that is held open. That the plugin attaches at all is a prerequisite, not what the check is about.
+    pub async fn attach(&self, manners: Manners) -> Result<Attached, Stop> {
+        self.meet(manners)?.attached().await
+    }
+
+    /// Waits; stretched by `--slow`.
+    pub async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(self.record.stretch(time)).await;
+    }
+
+    /// A time as `--slow` stretches it.
+    pub fn stretch(&self, time: Duration) -> Duration {
+        self.record.stretch(time)
+    }
+
+    /// Records something that was looked at on no process in particular; answers whether it held.
+    pub fn saw(&self, expected: impl Into<String>, held: bool, observed: impl Into<String>) -> bool {
+        self.record.saw(None, expected.into(), held, observed.into())
+    }
+
+    fn start(&self, launch: &Launch, host: Option<Rc<Host>>) -> Result<Rc<Plugin>, Stop> {
+        let failed =
+            |error| Stop::rig(format_args!("{} cannot be started", self.subject.program.display()), error);
+        let (started, stdin) = launch.start(&self.subject, &self.places).map_err(failed)?;
+        let index = self.started.borrow().len();
+        let plugin = Rc::new(Plugin::new(started, stdin, index, self.record.clone()).map_err(failed)?);
+        self.started.borrow_mut().push((plugin.clone(), host));
+        Ok(plugin)
+    }
+
+    /// Ends everything, and tells what was seen.
+    pub(crate) async fn finish(self, stop: Option<Stop>) -> Outcome {
+        watch::wind_down(&self).await;
+        let sightings = watch::sightings(&self);
+        family::end_descendants(own_pid(), &[]);
+        family::reap_all();
+        let evidence = self
+            .started
+            .borrow()
+            .iter()
+            .map(|(plugin, host)| watch::evidence(plugin, host.as_deref()))
+            .collect();
+        self.record.close();
+        let took_ms = u64::try_from(self.record.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Outcome { observations: self.record.observations(), sightings, evidence, stop, took_ms }
+    }
+}
+
+impl Trial {
+    /// Waits for the attach; without it the check ends here.
+    pub async fn attached(&self) -> Result<Attached, Stop> {
+        let Self { host, plugin } = self.clone();
+        let hello = tokio::select! {
+            hello = host.attached(ATTACH_WITHIN) => hello,
+            _ = plugin.exit(ATTACH_WITHIN) => host.hellos().first().cloned(),
+        };
+        match hello {
+            Some(hello) => Ok(Attached { host, took: plugin.age(), plugin, hello }),
+            None => {
+                let observed = plugin.ended().map(|end| format!("it {end} before it attached"));
+                let silent = || {
+                    format!(
+                        "no attach, and it is still running; {} connections came",
+                        host.connections().len()
+                    )
+                };
+                plugin.lacks(attaches_in_time(), observed.unwrap_or_else(silent))
+            }
+        }
+    }
+}
+
+fn attaches_in_time() -> String {
+    format!("the plugin attaches within {} s, so that the rule can be tried", ATTACH_WITHIN.as_secs())
+}
+
+pub(crate) fn own_pid() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
+}

@@ -1,0 +1,114 @@
+//! The processes below this one, found in `/proc`, and how they are ended.
+//!
+//! A supervisor is a subreaper: whatever the plugin starts stays below it, whatever session it moves to.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
+
+/// A process that is alive, as `/proc` tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relative {
+    /// Its id.
+    pub pid: i32,
+    /// Its parent's id.
+    pub parent: i32,
+    /// The id of its session.
+    pub session: i32,
+    /// What it was called with.
+    pub command: String,
+}
+
+/// Makes this process the one that orphans below it fall to.
+pub(crate) fn become_subreaper() -> rustix::io::Result<()> {
+    rustix::process::set_child_subreaper(Some(Pid::INIT))
+}
+
+/// The living descendants of a process; those that have ended and only wait to be reaped do not count.
+pub(crate) fn descendants(of: i32) -> Vec<Relative> {
+    let mut children: HashMap<i32, Vec<(Relative, bool)>> = HashMap::new();
+    for (relative, dead) in everybody() {
+        children.entry(relative.parent).or_default().push((relative, dead));
+    }
+    let mut found = Vec::new();
+    let mut waiting = vec![of];
+    let mut seen = HashSet::new();
+    while let Some(parent) = waiting.pop() {
+        for (relative, dead) in children.remove(&parent).unwrap_or_default() {
+            if seen.insert(relative.pid) {
+                waiting.push(relative.pid);
+                found.extend((!dead).then_some(relative));
+            }
+        }
+    }
+    found
+}
+
+/// Ends every descendant of a process that `spare` does not name, and what they start meanwhile.
+pub(crate) fn end_descendants(of: i32, spare: &[i32]) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let mut left = descendants(of);
+        left.retain(|relative| !spare.contains(&relative.pid));
+        if left.is_empty() || Instant::now() > deadline {
+            return;
+        }
+        for relative in left {
+            signal(relative.pid, Signal::KILL);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Sends a signal to a process that may be gone already.
+pub(crate) fn signal(pid: i32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        // Gone already is what we want anyway.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// Takes the remains of all children that have ended.
+pub(crate) fn reap_all() {
+    while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+}
+
+/// Takes the remains of one child that has ended.
+pub(crate) fn reap(pid: Pid) {
+    let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
+}
+
+/// How a child ended, if it has; its remains are left, and with them its id.
+pub(crate) fn ended(pid: Pid) -> Option<super::End> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let status = rustix::process::waitid(WaitId::Pid(pid), options).ok()??;
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Some(super::End::Code(code)),
+        (None, Some(signal)) => Some(super::End::Signal(signal)),
+        (None, None) => None,
+    }
+}
+
+fn everybody() -> Vec<(Relative, bool)> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter_map(relative).collect()
+}
+
+/// Reads `/proc/PID/stat`; its second field is a name in brackets that may hold anything.
+fn relative(pid: i32) -> Option<(Relative, bool)> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
+    let dead = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    Some((Relative { pid, parent, session, command: command_of(pid) }, dead))
+}
+
+fn command_of(pid: i32) -> String {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    words.map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
+}

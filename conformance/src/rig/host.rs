@@ -1,0 +1,377 @@
+//! A well-behaved host that can be told to be slow, to refuse, or to go away.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use capnp_rpc::rpc_twoparty_capnp::Side;
+use capnp_rpc::{RpcSystem, new_client, twoparty};
+use packwire_schema::attach_capnp::{hello, host};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{Notify, watch};
+use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
+
+use super::Launch;
+use super::record::Record;
+use super::tap::{Ear, Gate, Reading, Transcript, Writing};
+use super::transcript::{Entry, Message, Sender};
+
+/// How a host behaves, decided before the plugin is started.
+#[derive(Clone, Debug)]
+pub struct Manners {
+    /// Where it listens.
+    pub listens: Listens,
+    /// The versions that it offers: the value of `PACKER_PLUGIN_PROTOCOL`.
+    pub offer: String,
+    /// The token; a fresh one if none is given.
+    pub token: Option<String>,
+    /// What it answers to every `attach` at once; by default it holds the session until `Host::answer`.
+    pub answer: Option<Answer>,
+    /// How long it keeps everything back that it would send, counted from each connection.
+    pub silent_for: Duration,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        let (listens, offer) = (Listens::default(), "1".to_owned());
+        Self { listens, offer, token: None, answer: None, silent_for: Duration::ZERO }
+    }
+}
+
+/// Where a host listens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Listens {
+    /// On a Unix socket with an ordinary short path.
+    #[default]
+    Unix,
+    /// On a Unix socket with this file name, in the rig's directory for sockets.
+    UnixNamed(OsString),
+    /// On a free port of 127.0.0.1.
+    Tcp,
+}
+
+/// What a host answers to `attach`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The session is over.
+    Leave,
+    /// The plugin is not welcome, for this reason.
+    Refused(String),
+    /// An `End` whose union is `unset`.
+    Unset,
+    /// An exception with this text.
+    Exception(String),
+}
+
+/// A host that listens, and the connections that came.
+pub struct Host {
+    state: Rc<State>,
+    address: OsString,
+    token: String,
+    offer: String,
+}
+
+struct State {
+    record: Rc<Record>,
+    manners: Manners,
+    answers: watch::Sender<Option<Answer>>,
+    attached: RefCell<Vec<Rc<Hello>>>,
+    came: Notify,
+    transcript: Rc<Transcript>,
+    connections: RefCell<Vec<Connection>>,
+    accepting: Cell<bool>,
+    socket: Option<PathBuf>,
+}
+
+/// A connection that came; its descriptor is a second one, so that it can be shut below the RPC library.
+struct Connection {
+    at: Duration,
+    gate: Rc<Gate>,
+    descriptor: std::os::fd::OwnedFd,
+    open: Rc<Cell<bool>>,
+}
+
+/// The parameter of an `attach` that arrived, as it came; its capabilities live as long as this does.
+pub struct Hello {
+    /// When it arrived, since the rig began.
+    pub at: Duration,
+    /// On which connection, counted from 0.
+    pub connection: usize,
+    params: host::AttachParams,
+}
+
+impl Hello {
+    /// The raw reader.
+    pub fn read(&self) -> capnp::Result<hello::Reader<'_>> {
+        self.params.get()?.get_hello()
+    }
+}
+
+impl Host {
+    pub(super) fn listen(
+        manners: Manners,
+        sockets: PathBuf,
+        number: usize,
+        record: Rc<Record>,
+    ) -> io::Result<Self> {
+        let token = manners.token.clone().map_or_else(fresh_token, Ok)?;
+        let offer = manners.offer.clone();
+        let (listener, address) = Listener::bind(&manners.listens, sockets, number)?;
+        let socket = match manners.listens {
+            Listens::Tcp => None,
+            _ => Some(PathBuf::from(OsStr::from_bytes(&address.as_bytes()["unix:".len()..]))),
+        };
+        let state = Rc::new(State {
+            answers: watch::Sender::new(manners.answer.clone()),
+            manners,
+            attached: RefCell::default(),
+            came: Notify::new(),
+            transcript: Rc::default(),
+            connections: RefCell::default(),
+            accepting: Cell::new(true),
+            socket,
+            record: record.clone(),
+        });
+        record.spawn(accept(listener, state.clone()));
+        Ok(Self { state, address, token, offer })
+    }
+
+    /// The value of `PACKER_PLUGIN_ADDRESS`.
+    pub fn address(&self) -> &OsStr {
+        &self.address
+    }
+
+    /// The value of `PACKER_PLUGIN_TOKEN`.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// A start of the plugin with the three variables of this host.
+    pub fn launch(&self) -> Launch {
+        Launch::bare()
+            .with("PACKER_PLUGIN_ADDRESS", &self.address)
+            .with("PACKER_PLUGIN_TOKEN", &self.token)
+            .with("PACKER_PLUGIN_PROTOCOL", &self.offer)
+    }
+
+    /// The first hello, as soon as it is there; `within` is stretched by `--slow`.
+    pub async fn attached(&self, within: Duration) -> Option<Rc<Hello>> {
+        let first = async {
+            loop {
+                let news = self.state.came.notified();
+                if let Some(hello) = self.state.attached.borrow().first() {
+                    return hello.clone();
+                }
+                news.await;
+            }
+        };
+        tokio::time::timeout(self.state.record.stretch(within), first).await.ok()
+    }
+
+    /// Every hello so far.
+    pub fn hellos(&self) -> Vec<Rc<Hello>> {
+        self.state.attached.borrow().clone()
+    }
+
+    /// When each connection came, since the rig began.
+    pub fn connections(&self) -> Vec<Duration> {
+        self.state.connections.borrow().iter().map(|connection| connection.at).collect()
+    }
+
+    /// How many connections are still open from the plugin's side.
+    pub fn open_connections(&self) -> usize {
+        self.state.connections.borrow().iter().filter(|connection| connection.open.get()).count()
+    }
+
+    /// Answers every `attach`, those that wait and those to come.
+    pub fn answer(&self, answer: Answer) {
+        self.state.answers.send_replace(Some(answer));
+    }
+
+    /// Stops, or starts again, to send anything at all.
+    pub fn hold_back(&self, held: bool) {
+        self.state.connections.borrow().iter().for_each(|connection| connection.gate.set(held));
+    }
+
+    /// Ends the bytes from the host and keeps reading.
+    pub fn half_close(&self) {
+        self.shut(rustix::net::Shutdown::Write);
+    }
+
+    /// Breaks every connection.
+    pub fn disconnect(&self) {
+        self.shut(rustix::net::Shutdown::Both);
+    }
+
+    /// Takes the socket away, so that nobody listens at the address any longer.
+    pub fn stop_listening(&self) {
+        self.state.accepting.set(false);
+        self.state.came.notify_waiters();
+        if let Some(path) = &self.state.socket {
+            drop(std::fs::remove_file(path));
+        }
+    }
+
+    /// All messages so far, of all connections, oldest first.
+    pub fn transcript(&self) -> Vec<Entry> {
+        self.state.transcript.entries.borrow().clone()
+    }
+
+    /// The messages that the plugin sent so far.
+    pub fn from_plugin(&self) -> Vec<Entry> {
+        self.transcript().into_iter().filter(|entry| entry.sender == Sender::Plugin).collect()
+    }
+
+    /// Waits until the transcript holds such a message; `within` is stretched by `--slow`.
+    pub async fn hears(&self, within: Duration, wanted: impl Fn(&Message) -> bool) -> bool {
+        let transcript = &self.state.transcript;
+        let heard = async {
+            loop {
+                let news = transcript.news.notified();
+                if transcript.entries.borrow().iter().any(|entry| wanted(&entry.message)) {
+                    return;
+                }
+                news.await;
+            }
+        };
+        tokio::time::timeout(self.state.record.stretch(within), heard).await.is_ok()
+    }
+
+    fn shut(&self, how: rustix::net::Shutdown) {
+        for connection in self.state.connections.borrow().iter() {
+            // A connection that the plugin has closed already cannot be shut again.
+            let _ = rustix::net::shutdown(&connection.descriptor, how);
+        }
+    }
+}
+
+/// What one connection's plugin sees.
+struct Bootstrap {
+    state: Rc<State>,
+    connection: usize,
+}
+
+impl host::Server for Bootstrap {
+    async fn attach(
+        self: capnp::capability::Rc<Self>,
+        params: host::AttachParams,
+        mut results: host::AttachResults,
+    ) -> capnp::Result<()> {
+        let Self { state, connection } = &*self;
+        let at = state.record.began.elapsed();
+        state.attached.borrow_mut().push(Rc::new(Hello { at, connection: *connection, params }));
+        state.came.notify_waiters();
+        let mut answers = state.answers.subscribe();
+        let answer = answers.wait_for(Option::is_some).await.map(|answer| answer.clone());
+        match answer.ok().flatten() {
+            Some(Answer::Leave) => results.get().init_end().set_leave(()),
+            Some(Answer::Refused(reason)) => results.get().init_end().set_refused(&reason[..]),
+            Some(Answer::Unset) => results.get().init_end().set_unset(()),
+            Some(Answer::Exception(text)) => return Err(capnp::Error::failed(text)),
+            None => return Err(capnp::Error::disconnected("the host is gone".to_owned())),
+        }
+        Ok(())
+    }
+}
+
+enum Listener {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+type Halves = (Box<dyn AsyncRead + Unpin>, Box<dyn AsyncWrite + Unpin>, std::os::fd::OwnedFd);
+
+impl Listener {
+    fn bind(listens: &Listens, sockets: PathBuf, number: usize) -> io::Result<(Self, OsString)> {
+        let name = match listens {
+            Listens::Tcp => return Self::bind_tcp(),
+            Listens::Unix => OsString::from(number.to_string()),
+            Listens::UnixNamed(name) => name.clone(),
+        };
+        let path = sockets.join(name);
+        let listener = UnixListener::bind(&path)?;
+        let mut address = OsString::from("unix:");
+        address.push(path);
+        Ok((Self::Unix(listener), address))
+    }
+
+    fn bind_tcp() -> io::Result<(Self, OsString)> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let address = format!("tcp:{}", listener.local_addr()?);
+        Ok((Self::Tcp(TcpListener::from_std(listener)?), address.into()))
+    }
+
+    async fn next(&self) -> io::Result<Halves> {
+        match self {
+            Self::Unix(listener) => {
+                let stream = listener.accept().await?.0.into_std()?;
+                let descriptor = stream.try_clone()?.into();
+                let (read, write) = tokio::net::UnixStream::from_std(stream)?.into_split();
+                Ok((Box::new(read), Box::new(write), descriptor))
+            }
+            Self::Tcp(listener) => {
+                let stream = listener.accept().await?.0.into_std()?;
+                let descriptor = stream.try_clone()?.into();
+                let (read, write) = tokio::net::TcpStream::from_std(stream)?.into_split();
+                Ok((Box::new(read), Box::new(write), descriptor))
+            }
+        }
+    }
+}
+
+/// Takes every connection that comes: a host would stop after the first, but a check has to see the second.
+async fn accept(listener: Listener, state: Rc<State>) {
+    while state.accepting.get() {
+        tokio::select! {
+            Ok(halves) = listener.next() => serve(halves, &state),
+            () = state.came.notified() => {}
+        }
+    }
+}
+
+fn serve((read, write, descriptor): Halves, state: &Rc<State>) {
+    let record = &state.record;
+    let (gate, open) = (Rc::<Gate>::default(), Rc::new(Cell::new(true)));
+    let number = state.connections.borrow().len();
+    let ear = |sender| Ear::new(state.transcript.clone(), number, sender, record.began);
+    let read = Reading(read.compat(), ear(Sender::Plugin));
+    let write = Writing(write.compat_write(), ear(Sender::Host), gate.clone());
+    let network = twoparty::VatNetwork::new(read, write, Side::Server, capnp::message::ReaderOptions::new());
+    let bootstrap: host::Client = new_client(Bootstrap { state: state.clone(), connection: number });
+    let system = RpcSystem::new(Box::new(network), Some(bootstrap.client));
+    let ended = open.clone();
+    record.spawn(async move {
+        // How it ended is in the transcript and in what the plugin does next.
+        drop(system.await);
+        ended.set(false);
+    });
+    hold_at_first(&gate, state);
+    let at = record.began.elapsed();
+    state.connections.borrow_mut().push(Connection { at, gate, descriptor, open });
+}
+
+fn hold_at_first(gate: &Rc<Gate>, state: &Rc<State>) {
+    let silent_for = state.manners.silent_for;
+    if silent_for.is_zero() {
+        return;
+    }
+    gate.set(true);
+    let gate = gate.clone();
+    state.record.spawn(async move {
+        tokio::time::sleep(silent_for).await;
+        gate.set(false);
+    });
+}
+
+/// 256 random bits as hexadecimal digits.
+fn fresh_token() -> io::Result<String> {
+    let mut bytes = [0; 32];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

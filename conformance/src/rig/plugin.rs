@@ -1,0 +1,270 @@
+//! One process of the program under test: what it prints, how it ends, what it holds.
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+
+use super::launch::Held;
+use super::record::Record;
+use super::room::Started;
+use super::{Relative, Socket, family, sockets};
+use crate::check::{Evidence, Stop};
+
+/// More of one stream than this is counted, not kept.
+const KEPT: usize = 4 << 20;
+/// How many of the last log lines become evidence.
+const LOG_LINES: usize = 20;
+/// How long a stream may stay open behind the process that wrote it.
+const DRAIN: Duration = Duration::from_millis(200);
+
+/// How often a process is looked at while its end is awaited.
+const GLANCE: Duration = Duration::from_millis(2);
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It exited with this status.
+    Code(i32),
+    /// It was killed by this signal.
+    Signal(i32),
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exited with status {code}"),
+            Self::Signal(number) => match Signal::from_named_raw(*number) {
+                Some(signal) => {
+                    write!(f, "was killed by {}", format!("{signal:?}").replace("Signal::", "SIG"))
+                }
+                None => write!(f, "was killed by signal {number}"),
+            },
+        }
+    }
+}
+
+/// A process of the program under test.
+pub struct Plugin {
+    pub(super) pid: Pid,
+    pub(super) index: usize,
+    pub(super) started: Instant,
+    pub(super) record: Rc<Record>,
+    pub(super) stdin: Option<Held>,
+    pub(super) stdout: Rc<Captured>,
+    pub(super) stderr: Rc<Captured>,
+    /// The signals that the check itself sent: their effect is no crash.
+    pub(super) signalled: RefCell<Vec<i32>>,
+    ended: Cell<Option<(End, Duration)>>,
+}
+
+impl Plugin {
+    pub(super) fn new(
+        started: Started,
+        stdin: Option<Held>,
+        index: usize,
+        record: Rc<Record>,
+    ) -> std::io::Result<Self> {
+        let stdout = Captured::of(OwnedFd::from(started.stdout), &record)?;
+        let stderr = Captured::of(OwnedFd::from(started.stderr), &record)?;
+        Ok(Self { stdin, stdout, stderr, ..Self::foreign(started.pid, index, record) })
+    }
+
+    /// A process that somebody else started and whose output nobody keeps.
+    pub(super) fn foreign(pid: Pid, index: usize, record: Rc<Record>) -> Self {
+        Self {
+            pid,
+            index,
+            started: Instant::now(),
+            record,
+            stdin: None,
+            stdout: Rc::default(),
+            stderr: Rc::default(),
+            signalled: RefCell::default(),
+            ended: Cell::default(),
+        }
+    }
+
+    /// Its process id: the leader of its session.
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// The time since it was started.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// What it wrote to standard error so far, whatever is not UTF-8 replaced.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.stderr.bytes.borrow()).into_owned()
+    }
+
+    /// The bytes that it wrote to standard error so far.
+    pub fn stderr_bytes(&self) -> Vec<u8> {
+        self.stderr.bytes.borrow().clone()
+    }
+
+    /// The bytes that it wrote to standard output so far.
+    pub fn stdout_bytes(&self) -> Vec<u8> {
+        self.stdout.bytes.borrow().clone()
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&self) -> Option<End> {
+        if self.ended.get().is_none()
+            && let Some(end) = family::ended(self.pid)
+        {
+            self.ended.set(Some((end, self.started.elapsed())));
+        }
+        self.ended.get().map(|(end, _)| end)
+    }
+
+    /// The time from its start to its end, once `ended` or `exit` has seen that.
+    pub fn lifetime(&self) -> Option<Duration> {
+        self.ended.get().map(|(_, lifetime)| lifetime)
+    }
+
+    /// Waits for its end, and for the rest of its output; `within` is stretched by `--slow`.
+    pub async fn exit(&self, within: Duration) -> Option<End> {
+        let end = tokio::time::timeout(self.record.stretch(within), self.gone()).await.ok();
+        if end.is_some() {
+            drop(tokio::time::timeout(DRAIN, self.drained()).await);
+        }
+        end
+    }
+
+    /// Waits for its end and records whether it is the promised one in time; the clock starts now.
+    pub async fn exits_with(&self, code: i32, within: Duration) -> Option<End> {
+        let began = Instant::now();
+        let end = self.exit(within).await;
+        let took = self.ended.get().map_or_else(|| began.elapsed(), |(_, at)| (self.started + at) - began);
+        let expected = format!("exits with status {code} within {} s", within.as_secs_f64());
+        let observed = end.map_or_else(|| "it was still running then".to_owned(), |end| end.to_string());
+        self.saw_in(expected, end == Some(End::Code(code)), observed, within, took);
+        end
+    }
+
+    /// Records something that was looked at on this process; answers whether it held.
+    pub fn saw(&self, expected: impl Into<String>, held: bool, observed: impl Into<String>) -> bool {
+        self.record.saw(Some(self.index), expected.into(), held, observed.into())
+    }
+
+    /// Records something that was looked at, with the time that it took beside its limit (before `--slow`).
+    pub fn saw_in(
+        &self,
+        expected: impl Into<String>,
+        held: bool,
+        observed: impl Into<String>,
+        limit: Duration,
+        took: Duration,
+    ) -> bool {
+        self.record.timed(Some(self.index), expected.into(), held, observed.into(), limit, took)
+    }
+
+    /// Records that something is missing which the requirement builds on, and ends the check.
+    pub fn lacks<T>(&self, expected: impl Into<String>, observed: impl Into<String>) -> Result<T, Stop> {
+        self.record.lacks(Some(self.index), expected.into(), observed.into())
+    }
+
+    /// What a message held, or the end of the check: a message that cannot be read is the plugin's doing.
+    pub fn read<T>(&self, what: &str, value: capnp::Result<T>) -> Result<T, Stop> {
+        value.or_else(|error| self.lacks(format!("{what} can be read"), error.to_string()))
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.signalled.borrow_mut().push(signal.as_raw());
+        family::signal(self.pid(), signal);
+    }
+
+    /// Its living descendants.
+    pub fn descendants(&self) -> Vec<Relative> {
+        family::descendants(self.pid())
+    }
+
+    /// The processor time that it and its living descendants have used.
+    pub fn cpu_time(&self) -> Duration {
+        self.household().into_iter().filter_map(sockets::cpu_time).sum()
+    }
+
+    /// The network and Unix sockets that it and its living descendants hold.
+    pub fn sockets(&self) -> Vec<Socket> {
+        sockets::held_by(&self.household())
+    }
+
+    /// How many of the bytes put into its standard input are still there, and how many were put.
+    pub fn stdin_left(&self) -> Option<(usize, usize)> {
+        let held = self.stdin.as_ref()?;
+        let left = rustix::io::ioctl_fionread(&held.read).ok()?;
+        Some((usize::try_from(left).ok()?, held.put))
+    }
+
+    fn household(&self) -> Vec<i32> {
+        let below = self.descendants().into_iter().map(|relative| relative.pid);
+        std::iter::once(self.pid()).chain(below).collect()
+    }
+
+    /// Asks the kernel again and again: nothing else leaves the remains unreaped and needs no unsafe code.
+    async fn gone(&self) -> End {
+        loop {
+            match self.ended() {
+                Some(end) => return end,
+                None => tokio::time::sleep(GLANCE).await,
+            }
+        }
+    }
+
+    async fn drained(&self) {
+        self.stdout.closed().await;
+        self.stderr.closed().await;
+    }
+
+    /// The last lines of its log.
+    pub(super) fn log_tail(&self) -> Vec<String> {
+        let text = self.stderr();
+        let mut lines: Vec<&str> = text.lines().rev().take(LOG_LINES).collect();
+        lines.reverse();
+        lines.iter().map(|line| line.chars().take(300).collect()).collect()
+    }
+
+    pub(super) fn evidence(&self, transcript: Vec<String>) -> Evidence {
+        Evidence { transcript, log: self.log_tail() }
+    }
+}
+
+/// What a process wrote to one of its streams.
+#[derive(Default)]
+pub(super) struct Captured {
+    pub(super) bytes: RefCell<Vec<u8>>,
+    over: Cell<bool>,
+    end: tokio::sync::Notify,
+}
+
+impl Captured {
+    fn of(fd: OwnedFd, record: &Record) -> std::io::Result<Rc<Self>> {
+        let mut pipe = Receiver::from_owned_fd(fd)?;
+        let captured = Rc::new(Self::default());
+        let kept = captured.clone();
+        record.spawn(async move {
+            let mut buffer = vec![0; 64 << 10];
+            while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+                let room = KEPT.saturating_sub(kept.bytes.borrow().len());
+                kept.bytes.borrow_mut().extend_from_slice(&buffer[..count.min(room)]);
+            }
+            kept.over.set(true);
+            kept.end.notify_waiters();
+        });
+        Ok(captured)
+    }
+
+    async fn closed(&self) {
+        while !self.over.get() {
+            self.end.notified().await;
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a check has seen so far, and the clock that it sees it by.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::check::{Measured, Observation, Stop};
+
+/// The record of one run of a check; every process and host of the rig writes into it.
+pub(super) struct Record {
+    pub(super) began: Instant,
+    slow: f64,
+    observations: RefCell<Vec<Observation>>,
+    tasks: RefCell<JoinSet<()>>,
+}
+
+impl Record {
+    pub(super) fn new(slow: f64) -> Self {
+        Self { began: Instant::now(), slow, observations: RefCell::default(), tasks: RefCell::default() }
+    }
+
+    /// A time as the user's `--slow` stretches it.
+    pub(super) fn stretch(&self, time: Duration) -> Duration {
+        time.mul_f64(self.slow)
+    }
+
+    /// Runs a task until the record is closed.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.tasks.borrow_mut().spawn_local(task);
+    }
+
+    /// Ends all tasks; they hold what holds the record.
+    pub(super) fn close(&self) {
+        self.tasks.borrow_mut().abort_all();
+    }
+
+    pub(super) fn observations(&self) -> Vec<Observation> {
+        self.observations.borrow().clone()
+    }
+
+    pub(super) fn saw(&self, process: Option<usize>, expected: String, held: bool, observed: String) -> bool {
+        self.push(Observation { expected, observed, held, measured: None, prerequisite: false, process })
+    }
+
+    pub(super) fn timed(
+        &self,
+        process: Option<usize>,
+        expected: String,
+        held: bool,
+        observed: String,
+        limit: Duration,
+        took: Duration,
+    ) -> bool {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let measured = Some(Measured { limit_ms: millis(self.stretch(limit)), took_ms: millis(took) });
+        self.push(Observation { expected, observed, held, measured, prerequisite: false, process })
+    }
+
+    pub(super) fn lacks<T>(
+        &self,
+        process: Option<usize>,
+        expected: String,
+        observed: String,
+    ) -> Result<T, Stop> {
+        self.push(Observation {
+            expected,
+            observed,
+            held: false,
+            measured: None,
+            prerequisite: true,
+            process,
+        });
+        Err(Stop::Prerequisite)
+    }
+
+    fn push(&self, observation: Observation) -> bool {
+        let held = observation.held;
+        self.observations.borrow_mut().push(observation);
+        held
+    }
+}

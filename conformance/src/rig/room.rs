@@ -1,0 +1,69 @@
+//! The room in which this suite starts processes: each in a session of its own, each with an owner that ends it.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+
+use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
+use rustix::process::Pid;
+
+/// A program that is not started yet; its environment is empty until something is put into it.
+pub(crate) struct Program(Command);
+
+impl Program {
+    #[expect(clippy::disallowed_methods, reason = "this is the room that starts the suite's processes")]
+    pub(crate) fn new(path: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(path);
+        command.env_clear();
+        Self(command)
+    }
+
+    /// This suite itself: it is its own supervisor.
+    pub(crate) fn ourselves() -> Self {
+        Self::new("/proc/self/exe")
+    }
+
+    pub(crate) fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.0.args(arguments);
+        self
+    }
+
+    pub(crate) fn envs(
+        mut self,
+        variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Self {
+        self.0.envs(variables);
+        self
+    }
+
+    pub(crate) fn cwd(mut self, directory: impl AsRef<Path>) -> Self {
+        self.0.current_dir(directory);
+        self
+    }
+
+    pub(crate) fn stdin(mut self, stdin: Stdio) -> Self {
+        self.0.stdin(stdin);
+        self
+    }
+
+    /// Starts it as leader of a session of its own, without a terminal, with pipes for its output.
+    pub(crate) fn start(mut self) -> io::Result<Started> {
+        self.0.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = CommandWrap::from(self.0).wrap(ProcessSession).spawn()?;
+        let gone = || io::Error::other("a pipe of the new process is missing");
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(gone)?;
+        let stdout = child.stdout().take().ok_or_else(gone)?;
+        let stderr = child.stderr().take().ok_or_else(gone)?;
+        Ok(Started { pid, stdin: child.stdin().take(), stdout, stderr, _child: child })
+    }
+}
+
+/// A process just started. Dropping it neither ends nor reaps the process: its owner does, by its id.
+pub(crate) struct Started {
+    pub(crate) pid: Pid,
+    pub(crate) stdin: Option<ChildStdin>,
+    pub(crate) stdout: ChildStdout,
+    pub(crate) stderr: ChildStderr,
+    _child: Box<dyn ChildWrapper>,
+}

@@ -1,0 +1,70 @@
+//! The sockets and the processor time of a process, from `/proc`.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// A socket that a process holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// `tcp`, `tcp6`, `udp`, `udp6` or `unix`.
+    pub family: &'static str,
+    /// Whether it waits for connections.
+    pub listening: bool,
+    /// Its own address: a path for `unix`, hexadecimal as the kernel prints it otherwise.
+    pub local: String,
+    /// Its peer's address; empty for `unix`.
+    pub remote: String,
+}
+
+/// The processor time, user and system, that a living process has used.
+pub(super) fn cpu_time(pid: i32) -> Option<Duration> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    let fields: Vec<&str> = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace().collect();
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    Some(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+}
+
+/// The sockets that these processes hold.
+pub(super) fn held_by(pids: &[i32]) -> Vec<Socket> {
+    let held: HashSet<u64> = pids.iter().flat_map(|pid| inodes(*pid)).collect();
+    let Some(pid) = pids.first() else { return Vec::new() };
+    let table = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
+    let mut found = Vec::new();
+    for family in ["tcp", "tcp6", "udp", "udp6"] {
+        found.extend(table(family).lines().skip(1).filter_map(|row| internet(family, row, &held)));
+    }
+    found.extend(table("unix").lines().skip(1).filter_map(|row| unix(row, &held)));
+    found
+}
+
+fn inodes(pid: i32) -> Vec<u64> {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    let links = entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    links
+        .filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
+        .collect()
+}
+
+/// A row such as `0: 0100007F:1F90 00000000:0000 0A … inode`.
+fn internet(family: &'static str, row: &str, held: &HashSet<u64>) -> Option<Socket> {
+    let fields: Vec<&str> = row.split_ascii_whitespace().collect();
+    let inode: u64 = fields.get(9)?.parse().ok()?;
+    let (local, remote, state) = (fields.get(1)?, fields.get(2)?, fields.get(3)?);
+    let listening = family.starts_with("tcp") && *state == "0A";
+    held.contains(&inode).then(|| Socket {
+        family,
+        listening,
+        local: (*local).into(),
+        remote: (*remote).into(),
+    })
+}
+
+/// A row such as `address: refcount protocol flags type state inode path`; the flag of a listener is 0x10000.
+fn unix(row: &str, held: &HashSet<u64>) -> Option<Socket> {
+    let fields: Vec<&str> = row.split_ascii_whitespace().collect();
+    let inode: u64 = fields.get(6)?.parse().ok()?;
+    let listening = u64::from_str_radix(fields.get(3)?, 16).ok()? & 0x1_0000 != 0;
+    let local = fields.get(7).copied().unwrap_or_default().to_owned();
+    held.contains(&inode).then(|| Socket { family: "unix", listening, local, remote: String::new() })
+}

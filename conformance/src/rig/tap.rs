@@ -1,0 +1,96 @@
+//! A stream that a transcript listens to, and whose writing can be held back.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use futures::io::{AsyncRead, AsyncWrite};
+
+use super::transcript::{Entry, Frames, Sender};
+
+/// What all taps of one host write into.
+#[derive(Default)]
+pub(super) struct Transcript {
+    pub(super) entries: RefCell<Vec<Entry>>,
+    pub(super) news: tokio::sync::Notify,
+}
+
+/// One direction of one connection.
+pub(super) struct Ear {
+    transcript: Rc<Transcript>,
+    connection: usize,
+    sender: Sender,
+    began: Instant,
+    frames: Frames,
+}
+
+impl Ear {
+    pub(super) fn new(transcript: Rc<Transcript>, connection: usize, sender: Sender, began: Instant) -> Self {
+        Self { transcript, connection, sender, began, frames: Frames::default() }
+    }
+
+    fn hear(&mut self, heard: &[u8]) {
+        let (at, connection, sender) = (self.began.elapsed(), self.connection, self.sender);
+        for (bytes, message) in self.frames.take(heard) {
+            self.transcript.entries.borrow_mut().push(Entry { at, connection, sender, bytes, message });
+            self.transcript.news.notify_waiters();
+        }
+    }
+}
+
+/// Lets writers pass, or keeps them waiting.
+#[derive(Default)]
+pub(super) struct Gate {
+    shut: Cell<bool>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Gate {
+    pub(super) fn set(&self, shut: bool) {
+        self.shut.set(shut);
+        if !shut {
+            self.waiting.take().into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// The reading half of a tapped connection.
+pub(super) struct Reading<S>(pub(super) S, pub(super) Ear);
+
+/// The writing half of a tapped connection.
+pub(super) struct Writing<S>(pub(super) S, pub(super) Ear, pub(super) Rc<Gate>);
+
+impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.0).poll_read(cx, into);
+        if let Poll::Ready(Ok(count)) = &polled {
+            self.1.hear(&into[..*count]);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Writing<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        if self.2.shut.get() {
+            self.2.waiting.borrow_mut().push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let polled = Pin::new(&mut self.0).poll_write(cx, from);
+        if let Poll::Ready(Ok(count)) = &polled {
+            self.1.hear(&from[..*count]);
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}

@@ -1,0 +1,201 @@
+//! The messages of a connection, decoded from its bytes beside the RPC library and told with symbolic names.
+
+use std::time::Duration;
+
+use capnp::message::ReaderOptions;
+use capnp_rpc::rpc_capnp::{call, exception, message, message_target, return_};
+
+use super::names;
+
+/// A frame that claims more segments or bytes than this is not decoded.
+const MOST_SEGMENTS: usize = 512;
+const MOST_BYTES: usize = 64 << 20;
+
+/// Who sent a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The host: this suite.
+    Host,
+    /// The plugin.
+    Plugin,
+}
+
+/// One message on a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When, since the rig began.
+    pub at: Duration,
+    /// Which connection, counted from 0 for each host.
+    pub connection: usize,
+    /// Who sent it.
+    pub sender: Sender,
+    /// Its size in bytes, frame header included.
+    pub bytes: usize,
+    /// What it was.
+    pub message: Message,
+}
+
+/// What a message was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The request for the connection's bootstrap capability.
+    Bootstrap {
+        /// The id of the question.
+        question: u32,
+    },
+    /// A call of a method.
+    Call {
+        /// The id of the question.
+        question: u32,
+        /// The id of the interface.
+        interface: u64,
+        /// The number of the method.
+        method: u16,
+        /// Both by name, such as `Host.attach`.
+        name: String,
+        /// What it is called on: `cap 3` or `answer 0`.
+        target: String,
+    },
+    /// An answer.
+    Return {
+        /// The id of the question that it answers.
+        answer: u32,
+        /// `results`, or the exception's text, or the name of a rarer member.
+        what: String,
+    },
+    /// The end of a connection, with its reason.
+    Abort(String),
+    /// Any other message, by name: `finish 3`, `release 2`, `resolve 1`.
+    Other(String),
+    /// Bytes that are no message.
+    Garbage(String),
+}
+
+impl Message {
+    /// Whether it is a call of this method, such as `Host.attach`.
+    pub fn calls(&self, wanted: &str) -> bool {
+        matches!(self, Self::Call { name, .. } if name == wanted)
+    }
+}
+
+impl std::fmt::Display for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let direction = match self.sender {
+            Sender::Host => "host → plugin",
+            Sender::Plugin => "plugin → host",
+        };
+        write!(f, "{:>6} ms  link {}  {direction}  {}", self.at.as_millis(), self.connection, self.message)
+    }
+}
+
+impl std::fmt::Display for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bootstrap { question } => write!(f, "bootstrap {question}"),
+            Self::Call { question, name, target, .. } => write!(f, "call {question}  {name} on {target}"),
+            Self::Return { answer, what } => write!(f, "return {answer}  {what}"),
+            Self::Abort(reason) => write!(f, "abort  {reason}"),
+            Self::Other(what) => f.write_str(what),
+            Self::Garbage(why) => write!(f, "no message: {why}"),
+        }
+    }
+}
+
+/// Cuts the bytes of one direction into messages.
+#[derive(Default)]
+pub(super) struct Frames {
+    waiting: Vec<u8>,
+    lost: bool,
+}
+
+impl Frames {
+    /// Takes the next bytes and yields the messages that they complete, with their sizes.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<(usize, Message)> {
+        let mut found = Vec::new();
+        if self.lost {
+            return found;
+        }
+        self.waiting.extend_from_slice(bytes);
+        loop {
+            match frame_length(&self.waiting) {
+                Ok(Some(length)) if length <= self.waiting.len() => {
+                    let frame: Vec<u8> = self.waiting.drain(..length).collect();
+                    found.push((length, decode(&frame)));
+                }
+                Ok(_) => return found,
+                Err(why) => {
+                    self.lost = true;
+                    found.push((self.waiting.len(), Message::Garbage(why)));
+                    return found;
+                }
+            }
+        }
+    }
+}
+
+/// The length of the frame that begins these bytes, if enough of it is there to tell.
+fn frame_length(bytes: &[u8]) -> Result<Option<usize>, String> {
+    let word = |at: usize| {
+        let four = bytes.get(at..at + 4)?;
+        four.try_into().ok().map(|four| u32::from_le_bytes(four) as usize)
+    };
+    let Some(segments) = word(0).map(|last| last.saturating_add(1)) else { return Ok(None) };
+    if segments > MOST_SEGMENTS {
+        return Err(format!("a frame of {segments} segments"));
+    }
+    let mut total = (4 + 4 * segments).next_multiple_of(8);
+    for segment in 0..segments {
+        let Some(words) = word(4 + 4 * segment) else { return Ok(None) };
+        total = total.saturating_add(words.saturating_mul(8));
+    }
+    if total > MOST_BYTES { Err(format!("a frame of {total} bytes")) } else { Ok(Some(total)) }
+}
+
+fn decode(frame: &[u8]) -> Message {
+    read(frame).unwrap_or_else(|error| Message::Garbage(error.to_string()))
+}
+
+fn read(frame: &[u8]) -> capnp::Result<Message> {
+    let reader = capnp::serialize::read_message(frame, ReaderOptions::new())?;
+    let numbered = |word: &str, id: u32| Message::Other(format!("{word} {id}"));
+    Ok(match reader.get_root::<message::Reader<'_>>()?.which() {
+        Ok(message::Bootstrap(bootstrap)) => Message::Bootstrap { question: bootstrap?.get_question_id() },
+        Ok(message::Call(call)) => read_call(call?)?,
+        Ok(message::Return(answer)) => read_return(answer?)?,
+        Ok(message::Abort(reason)) => Message::Abort(reason_of(reason?)),
+        Ok(message::Finish(finish)) => numbered("finish", finish?.get_question_id()),
+        Ok(message::Release(release)) => numbered("release", release?.get_id()),
+        Ok(message::Resolve(resolve)) => numbered("resolve", resolve?.get_promise_id()),
+        Ok(message::Disembargo(_)) => Message::Other("disembargo".to_owned()),
+        Ok(message::Unimplemented(_)) => Message::Other("unimplemented".to_owned()),
+        Ok(_) => Message::Other("a message of a higher level".to_owned()),
+        Err(capnp::NotInSchema(number)) => numbered("unknown message", u32::from(number)),
+    })
+}
+
+fn read_call(call: call::Reader<'_>) -> capnp::Result<Message> {
+    let (interface, method) = (call.get_interface_id(), call.get_method_id());
+    let target = match call.get_target()?.which() {
+        Ok(message_target::ImportedCap(id)) => format!("cap {id}"),
+        Ok(message_target::PromisedAnswer(promised)) => format!("answer {}", promised?.get_question_id()),
+        Err(_) => "an unknown target".to_owned(),
+    };
+    let name = names::method(interface, method);
+    Ok(Message::Call { question: call.get_question_id(), interface, method, name, target })
+}
+
+fn read_return(answer: return_::Reader<'_>) -> capnp::Result<Message> {
+    let what = match answer.which() {
+        Ok(return_::Results(_)) => "results".to_owned(),
+        Ok(return_::Exception(thrown)) => format!("exception: {}", reason_of(thrown?)),
+        Ok(return_::Canceled(())) => "cancelled".to_owned(),
+        Ok(_) => "elsewhere".to_owned(),
+        Err(capnp::NotInSchema(number)) => format!("unknown member {number}"),
+    };
+    Ok(Message::Return { answer: answer.get_answer_id(), what })
+}
+
+fn reason_of(thrown: exception::Reader<'_>) -> String {
+    let reason = thrown.get_reason().map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned());
+    reason.unwrap_or_default().lines().next().unwrap_or_default().chars().take(200).collect()
+}

@@ -1,0 +1,174 @@
+//! The whole run: a first meeting, then every selected check under a supervisor of its own, then the verdicts.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+
+use crate::check::{Blame, Check, Requirement, Status, Verdict};
+use crate::judge::{self, Ran};
+use crate::preflight::{Introduction, Preflight};
+use crate::rig;
+use crate::select::{self, SelectError};
+use crate::spec::{self, Level, Party, Seen, SpecError};
+use crate::subject::Subject;
+use crate::supervisor::{self, Answer, Job, Task};
+use crate::{checks, report};
+
+/// How long one check may take before its supervisor is ended, before `--slow` stretches it.
+const OVERRUN: Duration = Duration::from_secs(60);
+
+/// What the user asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Patterns of ids to run; all if there are none.
+    pub only: Vec<String>,
+    /// Patterns of ids to leave out.
+    pub skip: Vec<String>,
+    /// How many checks run at once.
+    pub jobs: usize,
+    /// The factor by which every budget is stretched.
+    pub slow: f64,
+    /// How long the first meeting may take.
+    pub within: Duration,
+}
+
+/// Why a run came to no verdict.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum SuiteError {
+    /// The suite was built with a specification that it cannot read.
+    #[error("SPEC.md cannot be read")]
+    Spec(#[from] SpecError),
+    /// The selection is none.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Select(#[from] SelectError),
+    /// The program cannot be started.
+    #[error("{program} cannot be started: {why}")]
+    CannotStart {
+        /// Its path.
+        program: String,
+        /// What the system said.
+        why: String,
+        /// What may help.
+        #[help]
+        hint: Option<String>,
+    },
+    /// The suite itself failed.
+    #[error("the suite itself failed: {0}")]
+    Ours(String),
+}
+
+/// What a run yields.
+pub struct Run {
+    /// What the plugin said of itself, or why it never attached.
+    pub met: Preflight,
+    /// The requirements that bind plugins and can be seen, in the order of SPEC.md, each with its verdict.
+    pub results: Vec<(Requirement, Verdict)>,
+    /// How long all of it took.
+    pub took: Duration,
+}
+
+impl Run {
+    /// What the plugin said of itself, if it attached.
+    pub fn introduction(&self) -> Option<&Introduction> {
+        match &self.met {
+            Preflight::Attached(introduction) => Some(introduction),
+            _ => None,
+        }
+    }
+
+    /// How many requirements have this verdict.
+    pub fn count(&self, status: Status) -> usize {
+        self.results.iter().filter(|(_, verdict)| verdict.status == status).count()
+    }
+}
+
+/// Runs what was asked for.
+pub async fn run(subject: &Subject, options: &Options) -> Result<Run, SuiteError> {
+    let began = Instant::now();
+    // What a supervisor that crashed leaves behind falls to us.
+    rig::become_subreaper().map_err(|error| SuiteError::Ours(error.to_string()))?;
+    let requirements = spec::requirements(spec::SPEC)?;
+    let requirements: Vec<Requirement> = requirements.into_iter().filter(is_ours).collect();
+    let ids: Vec<&str> = requirements.iter().map(|requirement| requirement.id.as_str()).collect();
+    let (wanted, left_out) = select::select(&ids, &options.only, &options.skip)?;
+    let met = meet(subject, options).await?;
+    let chosen: Vec<&'static Check> = checks::all().filter(|check| wanted.contains(&check.id)).collect();
+    let verdicts = match &met {
+        Preflight::Attached(_) => judge::judge(run_all(subject, options, chosen).await),
+        _ => Vec::new(),
+    };
+    rig::end_descendants(rig::own_pid(), &[]);
+    let never = !matches!(met, Preflight::Attached(_));
+    let result = |requirement: Requirement| {
+        let known = verdicts.iter().find(|verdict| verdict.id == requirement.id);
+        let verdict = known.cloned().unwrap_or_else(|| untried(&requirement, never, &left_out));
+        (requirement, verdict)
+    };
+    let left_out_or_wanted = requirements.clone();
+    Ok(Run { met, results: left_out_or_wanted.into_iter().map(result).collect(), took: began.elapsed() })
+}
+
+/// Whether a requirement is one that this suite could try: it binds plugins and can be seen.
+fn is_ours(requirement: &Requirement) -> bool {
+    requirement.binds == Party::Plugin
+        && requirement.level != Level::May
+        && !matches!(requirement.seen, Seen::Unobservable(_))
+}
+
+fn untried(requirement: &Requirement, never: bool, left_out: &[&str]) -> Verdict {
+    let id = requirement.id.as_str();
+    let (status, reason) = match () {
+        () if left_out.contains(&id) => (Status::Skipped, "left out by --only or --skip"),
+        () if never => (Status::NotExercised, "the program never attached"),
+        () => (Status::NotExercised, "this version of the suite has no check for it"),
+    };
+    judge::empty(id, status, Some(reason.to_owned()), Blame::Suite)
+}
+
+async fn meet(subject: &Subject, options: &Options) -> Result<Preflight, SuiteError> {
+    let task = Task::Preflight { within: options.within };
+    match supervise(subject, options, task).await {
+        Ok(Answer::Preflight(Preflight::CannotStart(why))) => {
+            let program = subject.program.display().to_string();
+            Err(SuiteError::CannotStart { hint: report::start_hint(&why), program, why })
+        }
+        Ok(Answer::Preflight(met)) => Ok(met),
+        Ok(Answer::Check(_)) => Err(SuiteError::Ours("a supervisor answered another question".to_owned())),
+        Err(why) => Err(SuiteError::Ours(why)),
+    }
+}
+
+/// Runs checks side by side, the longest first, and answers in the order in which they were given.
+async fn run_all(subject: &Subject, options: &Options, chosen: Vec<&'static Check>) -> Vec<Ran> {
+    let mut order: Vec<(usize, &'static Check)> = chosen.into_iter().enumerate().collect();
+    order.sort_by_key(|(_, check)| std::cmp::Reverse(check.lasts));
+    let runs = order
+        .into_iter()
+        .map(|(index, check)| async move { (index, run_one(subject, options, check).await) });
+    let mut ran: Vec<(usize, Ran)> =
+        futures::stream::iter(runs).buffer_unordered(options.jobs.max(1)).collect().await;
+    ran.sort_by_key(|(index, _)| *index);
+    ran.into_iter().map(|(_, ran)| ran).collect()
+}
+
+async fn run_one(subject: &Subject, options: &Options, check: &'static Check) -> Ran {
+    match supervise(subject, options, Task::Check(check.id.to_owned())).await {
+        Ok(Answer::Check(outcome)) => (check, Ok(outcome)),
+        Ok(Answer::Preflight(_)) => (check, Err("a supervisor answered another question".to_owned())),
+        Err(why) => (check, Err(why)),
+    }
+}
+
+async fn supervise(subject: &Subject, options: &Options, task: Task) -> Result<Answer, String> {
+    let root = fresh_directory().map_err(|error| format!("no directory for a check: {error}"))?;
+    let job = Job { task, subject: subject.clone(), slow: options.slow, root: root.path().to_owned() };
+    let within = OVERRUN.mul_f64(options.slow) + options.within;
+    supervisor::supervised(&job, within).await.map_err(|error| error.to_string())
+}
+
+/// Below `/tmp` whatever TMPDIR says: the path of a socket has at most 100 bytes.
+fn fresh_directory() -> io::Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix("pwc-").rand_bytes(8).tempdir_in("/tmp")
+}
