@@ -132,6 +132,8 @@ impl Session {
             self.vacated(LAST_GRACE).await;
             self.kill().await;
         }
+        // Once more for the whole group: not every system shows who is left.
+        self.signal_group(Signal::KILL);
         self.reap()
     }
 

@@ -91,6 +91,12 @@ impl NoCommonVersion {
         let (plugin, host) = line.strip_prefix(REFUSAL)?.split_once(OFFER)?;
         Some(Self { plugin: plugin.parse().ok()?, host: host.parse().ok()? })
     }
+
+    /// Whether it is the plugin that is to be upgraded, and not the host: the one whose newest version is the
+    /// lower.
+    pub fn plugin_is_older(&self) -> bool {
+        self.plugin.versions().iter().max() < self.host.versions().iter().max()
+    }
 }
 
 fn version(text: &str) -> Result<u16, BadOffer> {
@@ -151,6 +157,13 @@ mod tests {
         ] {
             assert_eq!(NoCommonVersion::parse(other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn the_side_with_the_lower_newest_version_is_older() {
+        assert!(offer("2,3").refuse(&[1]).unwrap().plugin_is_older());
+        assert!(offer("2,10").refuse(&[3, 9]).unwrap().plugin_is_older());
+        assert!(!offer("9").refuse(&[10]).unwrap().plugin_is_older());
     }
 
     proptest! {
