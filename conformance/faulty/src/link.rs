@@ -5,6 +5,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     path::Path,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream, UnixStream},
+    sync::Notify,
     task::JoinHandle,
     time::{Interval, interval, sleep},
 };
@@ -26,6 +28,7 @@ use crate::{address::Address, fault::Fault, manner::Manner};
 /// One connection. Dropped, it is closed.
 pub(crate) struct Link {
     host: host::Client,
+    heard: Rc<Notify>,
     rpc: JoinHandle<Result<(), capnp::Error>>,
     _second: Option<Connection>,
 }
@@ -47,13 +50,20 @@ impl Link {
         };
         let overhears = manner.commits(Fault::IgnoresHalfClose);
         let until = if overhears { Some(FullClose::of(&connection)?) } else { None };
-        let (host, rpc) = speak(connection, until);
-        Ok(Self { host, rpc, _second: second })
+        let heard = Rc::<Notify>::default();
+        let (host, rpc) = speak(connection, until, heard.clone());
+        Ok(Self { host, heard, rpc, _second: second })
     }
 
     /// The capability that the host offers to whoever dials; it may still be on its way.
     pub(crate) fn host(&self) -> host::Client {
         self.host.clone()
+    }
+
+    /// Returns when something has come from the host, or its end: the answer to the bootstrap request, if nothing else
+    /// was asked. The RPC library does not tell when that capability is there.
+    pub(crate) async fn heard(&self) {
+        self.heard.notified().await;
     }
 }
 
@@ -105,10 +115,11 @@ async fn wait_to_be_dialled() -> io::Result<Connection> {
 fn speak(
     connection: Connection,
     until: Option<FullClose>,
+    heard: Rc<Notify>,
 ) -> (host::Client, JoinHandle<Result<(), capnp::Error>>) {
     let (input, output) = tokio::io::split(connection);
     let network = VatNetwork::new(
-        BufReader::new(Input { input, until, ended: false }.compat()),
+        BufReader::new(Input { input, until, heard, ended: false }.compat()),
         BufWriter::new(output.compat_write()),
         Side::Client,
         capnp::message::ReaderOptions::default(),
@@ -121,6 +132,7 @@ fn speak(
 /// What comes from the host. Its end is the end of the connection, except where a fault waits until it is fully closed.
 struct Input<R> {
     input: R,
+    heard: Rc<Notify>,
     until: Option<FullClose>,
     ended: bool,
 }
@@ -135,6 +147,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Input<R> {
         if !self.ended {
             ready!(Pin::new(&mut self.input).poll_read(cx, into))?;
             self.ended = into.filled().len() == before;
+            self.heard.notify_one();
         }
         let Self { until, ended, .. } = &mut *self;
         match until {

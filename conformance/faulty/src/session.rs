@@ -1,10 +1,7 @@
 //! The session: one connection, one attach, and what its answer means.
 use std::time::{Duration, Instant};
 
-use capnp::{
-    ErrorKind,
-    capability::{FromClientHook, Response},
-};
+use capnp::{ErrorKind, capability::Response};
 use packwire_schema::attach_capnp::{end, host};
 use tokio::time::{sleep, timeout};
 
@@ -55,7 +52,7 @@ async fn session(launch: &Launch, manner: Manner) -> Ending {
         Err(error) => return Ending::Unreachable(error),
     };
     let host = link.host();
-    if let Err(ending) = before_attach(&host, manner).await {
+    if let Err(ending) = before_attach(&link, manner).await {
         return ending;
     }
     match attach(&host, launch, manner).await {
@@ -65,13 +62,13 @@ async fn session(launch: &Launch, manner: Manner) -> Ending {
 }
 
 /// What happens between dialling and attaching: nothing, attach is pipelined on the bootstrap.
-async fn before_attach(host: &host::Client, manner: Manner) -> Result<(), Ending> {
+async fn before_attach(link: &Link, manner: Manner) -> Result<(), Ending> {
     if manner.speaks(Dialect::Unpipelined) {
-        return bootstrap(host).await;
+        link.heard().await;
     }
     match manner.fault() {
         Some(Fault::Bootstrap1sTimeout) => {
-            timeout(Duration::from_secs(1), bootstrap(host)).await.unwrap_or(Err(Ending::Disconnected))
+            timeout(Duration::from_secs(1), link.heard()).await.map_err(|_| Ending::Disconnected)
         }
         Some(Fault::DialsWithoutAttach) => {
             sleep(LINGER).await;
@@ -83,11 +80,6 @@ async fn before_attach(host: &host::Client, manner: Manner) -> Result<(), Ending
         }
         _ => Ok(()),
     }
-}
-
-/// Waits until the bootstrap capability has come.
-async fn bootstrap(host: &host::Client) -> Result<(), Ending> {
-    host.as_client_hook().when_resolved().await.map_err(|error| broken(&error))
 }
 
 type Answer = Response<host::attach_results::Owned>;
