@@ -1,12 +1,13 @@
 //! All checks, one file for each chapter of SPEC.md.
 
+mod attach;
 mod exit;
 mod launch;
 
 use crate::check::Check;
 
 /// The chapters, in the order of SPEC.md.
-const CHAPTERS: &[&[Check]] = &[launch::CHECKS, exit::CHECKS];
+const CHAPTERS: &[&[Check]] = &[launch::CHECKS, attach::CHECKS, exit::CHECKS];
 
 /// Every check, in the order of SPEC.md's chapters.
 pub fn all() -> impl Iterator<Item = &'static Check> {

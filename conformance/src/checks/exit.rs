@@ -2,27 +2,115 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::check::{Budget, Check, Checked, Class, Level};
-use crate::rig::{Answer, Manners, Rig};
+use crate::rig::{Answer, Attached, Manners, Rig};
 
-const LEAVE: Duration = Duration::from_secs(5);
+/// How soon an idle plugin is gone, whatever ends its session.
+const GONE: Duration = Duration::from_secs(5);
+/// How long the host goes on listening for a plugin that comes back.
+const LISTENING: Duration = Duration::from_secs(3);
 
-pub(super) const CHECKS: &[Check] = &[Check {
-    id: "exit.leave",
-    level: Level::Must,
-    class: Class::Any,
-    title: "exits 0 when the session is over",
-    why: "A host that is done waits for its plugins; one that lingers, or that reports a failure, turns a good build into a bad one.",
-    seen: "The host answers `attach` with `leave` and a stopwatch runs until the process has exited.",
-    budgets: &[Budget { what: "from `leave` to the exit", limit: LEAVE }],
-    mutants: &["lives-after-leave", "exit-1-on-leave"],
-    lasts: Duration::from_millis(50),
-    run: |rig| Box::pin(leave(rig)),
-}];
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "exit.leave",
+        level: Level::Must,
+        class: Class::Any,
+        title: "exits 0 when the session is over",
+        why: "A host that is done waits for its plugins; one that lingers, or that reports a failure, turns a good build into a bad one.",
+        seen: "The host answers `attach` with `leave` and a stopwatch runs until the process has exited.",
+        budgets: &[Budget { what: "from `leave` to the exit", limit: GONE }],
+        mutants: &["lives-after-leave", "exit-1-on-leave"],
+        lasts: Duration::from_millis(50),
+        run: |rig| Box::pin(leave(rig)),
+    },
+    Check {
+        id: "exit.disconnect-idle",
+        level: Level::Must,
+        class: Class::Any,
+        title: "exits 4 when the link is lost",
+        why: "A plugin without a host has nobody to work for and nobody to end it.",
+        seen: "The host closes the connection both ways.",
+        budgets: &[Budget { what: "from the close to the exit", limit: GONE }],
+        mutants: &["lives-after-disconnect", "exit-0-on-disconnect"],
+        lasts: Duration::from_millis(50),
+        run: |rig| Box::pin(disconnect_idle(rig)),
+    },
+    Check {
+        id: "exit.half-close",
+        level: Level::Must,
+        class: Class::Any,
+        title: "takes the end of its input for the end of the link",
+        why: "Some hosts shut down one direction first and wait for the plugin to follow.",
+        seen: "The host shuts down its sending side and goes on reading.",
+        budgets: &[Budget { what: "from the half-close to the exit", limit: GONE }],
+        mutants: &["ignores-half-close"],
+        lasts: Duration::from_millis(50),
+        run: |rig| Box::pin(half_close(rig)),
+    },
+    Check {
+        id: "exit.no-redial",
+        level: Level::Must,
+        class: Class::Any,
+        title: "does not come back",
+        why: "The token worked once; whoever listens at the address later may be somebody else.",
+        seen: "The host breaks the connection and goes on listening for three seconds.",
+        budgets: &[Budget { what: "how long the host goes on listening", limit: LISTENING }],
+        mutants: &["reconnects"],
+        lasts: LISTENING,
+        run: |rig| Box::pin(no_redial(rig)),
+    },
+    Check {
+        id: "exit.terminate-signal",
+        level: Level::Should,
+        class: Class::Any,
+        title: "exits 4 on SIGTERM",
+        why: "SIGTERM is the last word before SIGKILL, which leaves no time to clean up.",
+        seen: "SIGTERM is sent to the idle process.",
+        budgets: &[Budget { what: "from SIGTERM to the exit", limit: GONE }],
+        mutants: &["ignores-sigterm"],
+        lasts: Duration::from_millis(50),
+        run: |rig| Box::pin(terminate_signal(rig)),
+    },
+];
 
 async fn leave(rig: &Rig) -> Checked {
-    let session = rig.attach(Manners::default()).await?;
-    session.host.answer(Answer::Leave);
-    session.plugin.exits_with(0, LEAVE).await;
+    let Attached { host, plugin, .. } = rig.attach(Manners::default()).await?;
+    host.answer(Answer::Leave);
+    plugin.exits_with(0, GONE).await;
+    Ok(())
+}
+
+async fn disconnect_idle(rig: &Rig) -> Checked {
+    let Attached { host, plugin, .. } = rig.attach(Manners::default()).await?;
+    host.stop_listening();
+    host.disconnect();
+    plugin.exits_with(4, GONE).await;
+    Ok(())
+}
+
+async fn half_close(rig: &Rig) -> Checked {
+    let Attached { host, plugin, .. } = rig.attach(Manners::default()).await?;
+    host.stop_listening();
+    host.half_close();
+    plugin.exits_with(4, GONE).await;
+    Ok(())
+}
+
+async fn no_redial(rig: &Rig) -> Checked {
+    let Attached { host, plugin, .. } = rig.attach(Manners::default()).await?;
+    let before = host.connections().len();
+    host.disconnect();
+    rig.sleep(LISTENING).await;
+    let again = host.connections().len() - before;
+    plugin.saw("nobody connects after the link was lost", again == 0, format!("{again} connections came"));
+    Ok(())
+}
+
+async fn terminate_signal(rig: &Rig) -> Checked {
+    let Attached { plugin, .. } = rig.attach(Manners::default()).await?;
+    plugin.signal(Signal::TERM);
+    plugin.exits_with(4, GONE).await;
     Ok(())
 }

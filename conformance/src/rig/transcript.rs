@@ -72,6 +72,14 @@ pub enum Message {
 }
 
 impl Message {
+    /// The method that it calls, such as `Host.attach`.
+    pub fn called(&self) -> Option<String> {
+        match self {
+            Self::Call { name, .. } => Some(name.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether it is a call of this method, such as `Host.attach`.
     pub fn calls(&self, wanted: &str) -> bool {
         matches!(self, Self::Call { name, .. } if name == wanted)

@@ -1,0 +1,205 @@
+//! What the hello says: whether it is complete, described, and what the file name promises.
+
+use std::collections::HashSet;
+
+use super::components::{Kind, Offered, offered, text};
+use crate::check::{Checked, Stop};
+use crate::rig::{Attached, Manners, Rig};
+
+const LONGEST_NAME: usize = 255;
+const LONGEST_COMPONENT_NAME: usize = 64;
+const LONGEST_SUMMARY: usize = 500;
+const MOST_COMPONENTS: usize = 256;
+
+/// Reads all of `attach.hello-complete`.
+pub(super) async fn complete(rig: &Rig) -> Checked {
+    let session = rig.attach(Manners::default()).await?;
+    let plugin = &session.plugin;
+    let hello = plugin.read("the hello", session.hello.read())?;
+    let name = plugin.read("the plugin's name", text(hello.get_name()))?;
+    plugin.saw(
+        "the plugin's name is one line, not empty",
+        is_line(&name, LONGEST_NAME),
+        format!("it is {name:?}"),
+    );
+    let version = plugin.read("the plugin's version", text(hello.get_version()))?;
+    let well_formed = version.len() <= LONGEST_NAME && is_semantic(&version);
+    plugin.saw("the plugin's version follows Semantic Versioning", well_formed, format!("it is {version:?}"));
+    let components = plugin.read("the list of components", offered(hello))?;
+    let count = components.len();
+    let enough = (1..=MOST_COMPONENTS).contains(&count);
+    plugin.saw("it offers 1 to 256 components", enough, format!("it offers {count}"));
+    components.iter().for_each(|component| is_complete(&session, component));
+    no_name_twice(&session, &components);
+    Ok(())
+}
+
+fn is_complete(session: &Attached, component: &Offered<'_>) {
+    let Offered { title, name, kind, .. } = component;
+    let plugin = &session.plugin;
+    let expected = format!("the name of the {title} is well-formed");
+    plugin.saw(expected, is_component_name(name), format!("it is {name:?}"));
+    let observed = kind.map_or("its kind is unset or unknown", Kind::word);
+    if plugin.saw(format!("the {title} has a kind"), kind.is_some(), observed) {
+        let there = component.has_capability();
+        let observed = if there { "it is there" } else { "it is null" };
+        plugin.saw(format!("the {title} has a capability"), there, observed);
+    }
+}
+
+fn no_name_twice(session: &Attached, components: &[Offered<'_>]) {
+    let mut seen = HashSet::new();
+    let twice: Vec<&str> =
+        components.iter().map(|c| c.title.as_str()).filter(|title| !seen.insert(*title)).collect();
+    let observed = if twice.is_empty() { "none is".to_owned() } else { twice.join(", ") };
+    session.plugin.saw("no component is offered twice", twice.is_empty(), observed);
+}
+
+/// Reads all of `attach.summary-one-line`.
+pub(super) async fn summaries(rig: &Rig) -> Checked {
+    let session = rig.attach(Manners::default()).await?;
+    let plugin = &session.plugin;
+    for Offered { title, reader, .. } in components_of(&session)? {
+        let summary = plugin.read("a summary", text(reader.get_summary()))?;
+        let expected = format!("the summary of the {title} is one line, not empty");
+        plugin.saw(expected, is_line(&summary, LONGEST_SUMMARY), format!("it is {summary:?}"));
+        let documentation = plugin.read("a documentation", text(reader.get_documentation()))?;
+        let observed = format!("it has {} bytes", documentation.len());
+        plugin.saw(format!("the {title} has a documentation"), !documentation.trim().is_empty(), observed);
+    }
+    Ok(())
+}
+
+/// Compares the names of `attach.name-matches-file`.
+pub(super) async fn name_matches_file(rig: &Rig) -> Checked {
+    let Some((file, kind, name)) = promised(rig) else {
+        let why = "neither the program nor an argument is a file called packer-TYPE-NAME";
+        return Err(Stop::NotApplicable(why.to_owned()));
+    };
+    let session = rig.attach(Manners::default()).await?;
+    let components = components_of(&session)?;
+    let found = components.iter().any(|component| component.kind == Some(kind) && component.name == name);
+    let offered: Vec<&str> = components.iter().map(|component| component.title.as_str()).collect();
+    let expected = format!("`{file}` offers the {} `{name}`", kind.word());
+    session.plugin.saw(expected, found, format!("it offers {}", offered.join(", ")));
+    Ok(())
+}
+
+fn components_of(session: &Attached) -> Result<Vec<Offered<'_>>, Stop> {
+    session.plugin.read("the list of components", session.hello.read().and_then(offered))
+}
+
+/// The file name that promises a component: the program's, or that of the script which an interpreter runs.
+fn promised(rig: &Rig) -> Option<(String, Kind, String)> {
+    let subject = rig.subject();
+    let scripts = subject.arguments.iter().map(std::path::Path::new).filter(|path| path.is_absolute());
+    let names = scripts.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    std::iter::once(subject.file_name()).chain(names).find_map(|file| {
+        let (kind, name) = promise(&file)?;
+        Some((file, kind, name))
+    })
+}
+
+/// Takes `packer-TYPE-NAME` apart; an extension does not count.
+fn promise(file: &str) -> Option<(Kind, String)> {
+    let rest = file.strip_prefix("packer-")?;
+    let rest = rest.split_once('.').map_or(rest, |(stem, _)| stem);
+    KINDS.iter().find_map(|kind| {
+        let name = rest.strip_prefix(kind.word())?.strip_prefix('-')?;
+        (!name.is_empty()).then(|| (*kind, name.to_owned()))
+    })
+}
+
+const KINDS: [Kind; 7] = [
+    Kind::Builder,
+    Kind::Provisioner,
+    Kind::PostProcessor,
+    Kind::DataSource,
+    Kind::Hook,
+    Kind::Command,
+    Kind::Communicator,
+];
+
+fn is_line(text: &str, longest: usize) -> bool {
+    !text.trim().is_empty() && text.len() <= longest && !text.chars().any(char::is_control)
+}
+
+/// `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, at most 64 bytes.
+fn is_component_name(name: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=LONGEST_COMPONENT_NAME).contains(&name.len())
+        && name.bytes().all(inside)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// Semantic Versioning 2.0.0: `MAJOR.MINOR.PATCH`, then `-` and identifiers, then `+` and identifiers.
+fn is_semantic(version: &str) -> bool {
+    let (version, build) =
+        version.split_once('+').map_or((version, None), |(version, build)| (version, Some(build)));
+    let (core, pre) = version.split_once('-').map_or((version, None), |(core, pre)| (core, Some(pre)));
+    let numbers: Vec<&str> = core.split('.').collect();
+    numbers.len() == 3
+        && numbers.into_iter().all(is_number)
+        && pre.is_none_or(|pre| {
+            pre.split('.').all(|word| is_identifier(word) && (!is_digits(word) || is_number(word)))
+        })
+        && build.is_none_or(|build| build.split('.').all(is_identifier))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_number(text: &str) -> bool {
+    is_digits(text) && (text == "0" || !text.starts_with('0'))
+}
+
+fn is_identifier(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_promises_a_kind_and_a_name() {
+        assert_eq!(promise("packer-builder-custom-cloud"), Some((Kind::Builder, "custom-cloud".to_owned())));
+        assert_eq!(promise("packer-post-processor-tar.exe"), Some((Kind::PostProcessor, "tar".to_owned())));
+        for file in ["packer-plugin-cloud", "packer-builder-", "packer-builder", "builder-x", "packer"] {
+            assert_eq!(promise(file), None, "{file}");
+        }
+    }
+
+    #[test]
+    fn semantic_versions_are_told_from_others() {
+        for version in ["0.1.0", "1.20.3-rc.1+build.007", "1.0.0--", "1.0.0-0a", "1.0.0+a-b"] {
+            assert!(is_semantic(version), "{version}");
+        }
+        for version in
+            ["", "1", "1.0", "01.0.0", "1.0.0-01", "1.0.0-", "1.0.0+", "v1.0.0", "1.0.0.0", "1.0.0-ä"]
+        {
+            assert!(!is_semantic(version), "{version}");
+        }
+    }
+
+    #[test]
+    fn component_names_are_short_lower_case_words() {
+        for name in ["a", "custom-cloud", "x2", "a--b", &"a".repeat(64)] {
+            assert!(is_component_name(name), "{name}");
+        }
+        for name in ["", "-a", "a-", "A", "a_b", "ä", "a.b", &"a".repeat(65)] {
+            assert!(!is_component_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_no_control_characters() {
+        assert!(is_line("Grünes 緑", 500));
+        for text in ["", " ", "a\nb", "a\tb", "\u{9b}"] {
+            assert!(!is_line(text, 500), "{text:?}");
+        }
+        assert!(!is_line("abc", 2));
+    }
+}
