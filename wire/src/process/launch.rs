@@ -1,0 +1,282 @@
+//! Launch → Launched → Attached: a plugin's process, from what is to be started to what can be called.
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Door, Ended, Invitation, Knock, LogSink, Logs, NoCommonVersion, Offer, Program, Session, Token};
+use crate::{
+    attach::{Arrival, Guest, Hello, Reception},
+    component::RemoteCapability,
+    limits,
+    link::Link,
+    room::Room,
+};
+
+/// How long the last lines of a process that has ended may take to arrive.
+const LAST_LINES_WITHIN: Duration = Duration::from_millis(500);
+/// How long a process may take to end whose link has broken, before it is ended.
+const DIE_WITHIN: Duration = Duration::from_secs(2);
+/// What Packer's own plugins say to whoever does not speak their protocol.
+const FOREIGN_GREETING: &str = "Please do not execute plugins directly";
+
+/// A plugin to be started.
+#[derive(Clone)]
+pub struct Launch {
+    /// The program; the three variables are added to its environment.
+    pub program: Program,
+    /// Where the plugin dials.
+    pub transport: Transport,
+    /// The protocol versions to offer.
+    pub offer: Offer,
+    /// How long it may take until it has attached.
+    pub within: Duration,
+    /// Where its log goes.
+    pub log: Arc<dyn LogSink>,
+}
+
+/// Where a plugin dials.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// A Unix socket in a private directory.
+    #[default]
+    Unix,
+    /// A port of 127.0.0.1 in this range. There the plugin cannot know who listens.
+    Tcp(RangeInclusive<u16>),
+}
+
+/// A plugin's process that has not attached yet. Dropping it ends the process.
+pub struct Launched {
+    session: Session,
+    logs: Logs,
+    door: Door,
+    reception: Arc<Reception>,
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+    within: Duration,
+    room: Room,
+}
+
+/// A plugin that can be called. Dropping it ends the process; [`Attached::leave`] is the good way.
+#[derive(Debug)]
+pub struct Attached {
+    guest: Guest,
+    session: Session,
+    logs: Logs,
+}
+
+/// How a plugin's process ended, with its last words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// How it ended.
+    pub ended: Ended,
+    /// The last lines of its log.
+    pub last_lines: Vec<String>,
+}
+
+/// Why a plugin could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAttached {
+    /// The system would not start it, or gave no place to listen.
+    #[error("the plugin could not be started")]
+    Start(#[source] std::io::Error),
+    /// It ended without having attached.
+    #[error("the plugin {} before it attached", .0.ended)]
+    Exited(Departure),
+    /// It speaks none of the versions of this host.
+    #[error("{}", older(.0))]
+    Incompatible(NoCommonVersion),
+    /// It is a plugin of Packer's own protocol.
+    #[error("this is a plugin of Packer's own protocol, which is not Packwire's")]
+    Foreign,
+    /// It did not attach in time.
+    #[error("the plugin did not attach within {} s", .within.as_secs_f32())]
+    Late {
+        /// The time that it had.
+        within: Duration,
+        /// The last lines of its log.
+        last_lines: Vec<String>,
+    },
+    /// It attached against the protocol; this is what it was told.
+    #[error("the plugin attached against the protocol: {reason}")]
+    Refused {
+        /// What is wrong.
+        reason: String,
+        /// The last lines of its log.
+        last_lines: Vec<String>,
+    },
+}
+
+/// Says which side is older, and what to do.
+fn older(none: &NoCommonVersion) -> String {
+    let newest = |offer: &Offer| offer.versions().iter().copied().max().unwrap_or_default();
+    let (older, newer) = if newest(&none.plugin) < newest(&none.host) { ("plugin", "host") } else { ("host", "plugin") };
+    format!(
+        "no protocol version in common: the plugin speaks {}, the host {}; the {older} is older: upgrade it, \
+         or use an older {newer}",
+        none.plugin, none.host
+    )
+}
+
+impl Launch {
+    /// A launch over a Unix socket, with the usual versions and deadline.
+    pub fn new(program: Program, offer: Offer, log: Arc<dyn LogSink>) -> Self {
+        Self { program, transport: Transport::default(), offer, within: limits::ATTACH_WITHIN, log }
+    }
+
+    /// Starts the process, in a session of its own. Needs a tokio runtime around it.
+    pub fn start(self, room: &Room) -> Result<Launched, NotAttached> {
+        self.try_start(room).map_err(NotAttached::Start)
+    }
+
+    fn try_start(self, room: &Room) -> std::io::Result<Launched> {
+        let Self { mut program, transport, offer, within, log } = self;
+        let door = match transport {
+            Transport::Unix => Door::unix()?,
+            Transport::Tcp(ports) => Door::tcp(ports)?,
+        };
+        let invitation = Invitation { address: door.address().clone(), token: Token::fresh()?, offer };
+        program.environment.extend(invitation.variables());
+        let mut session = Session::start(&program)?;
+        let output = session.take_output().ok_or_else(|| std::io::Error::other("the plugin's output is taken"))?;
+        let logs = Logs::follow(output, log)?;
+        let (reception, arrivals) = Reception::new(invitation.token, invitation.offer);
+        Ok(Launched { session, logs, door, reception, arrivals, within, room: room.clone() })
+    }
+}
+
+/// What comes first at a door.
+enum Event {
+    Arrived(Arrival),
+    Knocked(std::io::Result<Knock>),
+    Exited(Ended),
+}
+
+impl Launched {
+    /// The id of the process, and of its session.
+    pub fn id(&self) -> u32 {
+        self.session.id()
+    }
+
+    /// Waits until the plugin has attached. On any failure its process is ended.
+    pub async fn attach(mut self) -> Result<Attached, NotAttached> {
+        let within = self.within;
+        let mut links = Vec::new();
+        match tokio::time::timeout(within, self.receive(&mut links)).await {
+            Err(_) => Err(NotAttached::Late { within, last_lines: self.last_lines().await }),
+            Ok(Err(Unreceived::Io(error))) => Err(NotAttached::Start(error)),
+            Ok(Err(Unreceived::Exited(ended))) => {
+                Err(departed(Departure { ended, last_lines: self.last_lines().await }))
+            }
+            Ok(Ok(Arrival { connection, hello })) => match hello {
+                Ok((hello, end)) => Ok(self.admit(Guest::new(hello, end, links.swap_remove(connection)))),
+                Err(reason) => {
+                    // It has been told; it prints that and leaves.
+                    drop(tokio::time::timeout(DIE_WITHIN, self.session.exited()).await);
+                    Err(NotAttached::Refused { reason, last_lines: self.last_lines().await })
+                }
+            },
+        }
+    }
+
+    /// Serves everyone who dials until somebody with the token attaches; others change nothing.
+    async fn receive(&mut self, links: &mut Vec<Link>) -> Result<Arrival, Unreceived> {
+        let mut exited = std::pin::pin!(self.session.exited());
+        loop {
+            let event = tokio::select! {
+                biased;
+                Some(arrival) = self.arrivals.recv() => Event::Arrived(arrival),
+                ended = &mut exited => Event::Exited(ended),
+                knock = self.door.accept() => Event::Knocked(knock),
+            };
+            match event {
+                Event::Arrived(arrival) => return Ok(arrival),
+                Event::Exited(ended) => return Err(Unreceived::Exited(ended)),
+                Event::Knocked(knock) => links.push(self.welcome(knock?, links.len()).await?),
+            }
+        }
+    }
+
+    async fn welcome(&self, Knock { socket, seat }: Knock, connection: usize) -> std::io::Result<Link> {
+        let link = self.reception.welcome(&self.room, socket, connection).await;
+        let link = link.ok_or_else(|| std::io::Error::other("the RPC thread has ended"))?;
+        let ended = link.ended();
+        drop(tokio::spawn(async move {
+            ended.cancelled().await;
+            drop(seat);
+        }));
+        Ok(link)
+    }
+
+    /// The token is used up: door and directory go, so that nothing is left if the host dies.
+    fn admit(self, guest: Guest) -> Attached {
+        let Self { session, logs, door, .. } = self;
+        // What cannot be removed is a directory in TMPDIR, no reason to refuse a plugin.
+        drop(door.close());
+        Attached { guest, session, logs }
+    }
+
+    async fn last_lines(&mut self) -> Vec<String> {
+        self.logs.finish(LAST_LINES_WITHIN).await;
+        self.logs.last_lines()
+    }
+}
+
+enum Unreceived {
+    Io(std::io::Error),
+    Exited(Ended),
+}
+
+impl From<std::io::Error> for Unreceived {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What the last words of a process that never attached say about why.
+fn departed(departure: Departure) -> NotAttached {
+    let refusal = departure.last_lines.iter().rev().find_map(|line| NoCommonVersion::parse(line));
+    match refusal {
+        Some(none) => NotAttached::Incompatible(none),
+        None if departure.last_lines.iter().any(|line| line.contains(FOREIGN_GREETING)) => NotAttached::Foreign,
+        None => NotAttached::Exited(departure),
+    }
+}
+
+impl Attached {
+    /// What the plugin said of itself, with its components.
+    pub fn hello(&self) -> &Hello<RemoteCapability> {
+        self.guest.hello()
+    }
+
+    /// The id of the process, and of its session.
+    pub fn id(&self) -> u32 {
+        self.session.id()
+    }
+
+    /// Cancelled when the link has broken, or the plugin has left.
+    pub fn gone(&self) -> CancellationToken {
+        self.guest.gone()
+    }
+
+    /// Tells the plugin to leave, gives it `grace` to do so, and ends what is left of it (`exit.leave`).
+    ///
+    /// The link stays until the plugin closes it.
+    pub async fn leave(self, grace: Duration) -> Departure {
+        let Self { guest, session, logs } = self;
+        let _link = guest.dismiss();
+        depart(session, logs, grace).await
+    }
+
+    /// Says how a plugin ended whose link has broken, and ends what is left of it.
+    pub async fn post_mortem(self) -> Departure {
+        let Self { guest, session, logs } = self;
+        drop(guest);
+        depart(session, logs, DIE_WITHIN).await
+    }
+}
+
+async fn depart(session: Session, mut logs: Logs, grace: Duration) -> Departure {
+    let ended = session.end(grace).await;
+    logs.finish(LAST_LINES_WITHIN).await;
+    Departure { ended, last_lines: logs.last_lines() }
+}

@@ -1,0 +1,204 @@
+//! A host and a plugin in one process, joined in memory, and the parts that tests lend.
+use std::sync::{Arc, Mutex};
+
+use packwire_wire::{
+    Attachment, Build, BuildLent, BuildOutcome, BuildRun, Builder, Built, Component, Context, Environment, Guest,
+    Hello, Hook, HookRun, OfferedArtifact, OfferedBuilder, OfferedCapability, OfferedCommunicator, OfferedEnvironment,
+    OfferedHook, OfferedProgress, OfferedUi, Outcome, Prepared, Progress, RemoteBuild, RemoteBuilder,
+    RemoteCapability, Reply, Room, Ui, attach, memory,
+    process::{Offer, Token},
+    receive,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Both ends of a session. The plugin offers one builder.
+pub(crate) struct Pair {
+    pub(crate) guest: Guest,
+    pub(crate) attachment: Attachment,
+}
+
+/// Attaches a plugin that offers `builder`, which is a function.
+pub(crate) async fn pair<F, B>(builder: F) -> Pair
+where
+    F: Fn(BuildRun) -> B + Clone + Send + Sync + 'static,
+    B: Future<Output = Built<OfferedArtifact>> + Send + 'static,
+{
+    pair_of(OfferedBuilder::new(FnBuilder(builder))).await
+}
+
+pub(crate) async fn pair_of(builder: OfferedBuilder) -> Pair {
+    let (host, plugin) = memory();
+    let runtime = tokio::runtime::Handle::current();
+    let (host_room, plugin_room) = (Room::open(runtime.clone()).unwrap(), Room::open(runtime).unwrap());
+    let token = Token::fresh().unwrap();
+    let receiving = tokio::spawn({
+        let token = token.clone();
+        async move { receive(&host_room, host, token, Offer::of(&[1]).unwrap()).await }
+    });
+    let attachment = attach(&plugin_room, plugin, token, hello(builder)).await;
+    Pair { guest: receiving.await.unwrap().unwrap(), attachment }
+}
+
+fn hello(builder: OfferedBuilder) -> Hello<OfferedCapability> {
+    Hello {
+        protocol_version: 1,
+        name: "test".to_owned(),
+        version: "1.0.0".to_owned(),
+        sdk: String::new(),
+        components: vec![Component {
+            name: "test".to_owned(),
+            summary: "A test".to_owned(),
+            documentation: String::new(),
+            config_schema: "{}".to_owned(),
+            output_schema: String::new(),
+            needs_communicator: true,
+            extensions: String::new(),
+            capability: OfferedCapability::Builder(builder),
+        }],
+        extensions: String::new(),
+    }
+}
+
+impl Pair {
+    pub(crate) fn builder(&self) -> RemoteBuilder {
+        match &self.guest.hello().components[0].capability {
+            RemoteCapability::Builder(builder) => builder.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn prepare(&self) -> RemoteBuild {
+        self.builder().prepare("{}".to_owned(), Context::default()).await.unwrap().object.unwrap()
+    }
+}
+
+/// A builder whose builds run a function.
+struct FnBuilder<F>(F);
+
+impl<F, B> Builder for FnBuilder<F>
+where
+    F: Fn(BuildRun) -> B + Clone + Send + Sync + 'static,
+    B: Future<Output = Built<OfferedArtifact>> + Send + 'static,
+{
+    type Build = FnBuild<F>;
+
+    async fn prepare(&self, _: String, _: Context) -> Prepared<Self::Build> {
+        Prepared::ready(FnBuild(self.0.clone()))
+    }
+}
+
+struct FnBuild<F>(F);
+
+impl<F, B> Build for FnBuild<F>
+where
+    F: Fn(BuildRun) -> B + Clone + Send + Sync + 'static,
+    B: Future<Output = Built<OfferedArtifact>> + Send + 'static,
+{
+    async fn run(self, run: BuildRun) -> Built<OfferedArtifact> {
+        (self.0)(run).await
+    }
+}
+
+/// Ends a build with an error that tells what a test wants to see.
+pub(crate) fn failed(text: impl std::fmt::Display) -> Built<OfferedArtifact> {
+    BuildOutcome::Failed(vec![packwire_wire::Diagnostic::error(text.to_string())]).into()
+}
+
+/// The first error of a build that failed.
+pub(crate) fn failure<A>(built: Built<A>) -> String {
+    match built.outcome {
+        BuildOutcome::Failed(diagnostics) => diagnostics[0].summary.clone(),
+        BuildOutcome::Artifact(_) => "an artifact".to_owned(),
+        BuildOutcome::Nothing => "nothing".to_owned(),
+        BuildOutcome::Cancelled => "cancelled".to_owned(),
+    }
+}
+
+/// What a test's host lends: it remembers what was said.
+#[derive(Clone, Default)]
+pub(crate) struct Lent {
+    pub(crate) said: Arc<Mutex<Vec<String>>>,
+    pub(crate) cancellation: CancellationToken,
+}
+
+impl Lent {
+    pub(crate) fn build<H, R>(&self, hook: H) -> BuildLent
+    where
+        H: Fn(HookRun) -> R + Send + Sync + 'static,
+        R: Future<Output = Outcome> + Send + 'static,
+    {
+        BuildLent {
+            ui: OfferedUi::new(self.clone()),
+            hook: OfferedHook::new(FnHook(hook)),
+            environment: OfferedEnvironment::new(Bare),
+            cancellation: self.cancellation.clone(),
+        }
+    }
+
+    pub(crate) fn plain(&self) -> BuildLent {
+        self.build(|_| async { Outcome::Done })
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.said.lock().unwrap().iter().flat_map(|text| text.lines()).map(str::to_owned).collect()
+    }
+}
+
+struct FnHook<H>(H);
+
+impl<H, R> Hook for FnHook<H>
+where
+    H: Fn(HookRun) -> R + Send + Sync + 'static,
+    R: Future<Output = Outcome> + Send + 'static,
+{
+    async fn run(&self, run: HookRun) -> Outcome {
+        (self.0)(run).await
+    }
+}
+
+/// Lends no service.
+struct Bare;
+
+impl Environment for Bare {
+    async fn communicator(
+        &self,
+        kind: String,
+        _: String,
+    ) -> Result<OfferedCommunicator, Vec<packwire_wire::Diagnostic>> {
+        Err(vec![packwire_wire::Diagnostic::error(format!("no {kind} here"))])
+    }
+}
+
+impl Ui for Lent {
+    async fn say(&self, text: String) {
+        self.said.lock().unwrap().push(text);
+    }
+    async fn message(&self, text: String) {
+        self.said.lock().unwrap().push(text);
+    }
+    async fn error(&self, text: String) {
+        self.said.lock().unwrap().push(text);
+    }
+    async fn machine(&self, category: String, args: Vec<String>) {
+        self.said.lock().unwrap().push(format!("{category} {args:?}"));
+    }
+    async fn ask(&self, query: String, _: bool) -> Reply {
+        Reply::Answer(format!("answer to {query}"))
+    }
+    async fn progress(&self, label: String, total: u64) -> OfferedProgress {
+        self.said.lock().unwrap().push(format!("progress {label} of {total}"));
+        OfferedProgress::new(self.clone())
+    }
+    async fn mask(&self, secret: String) {
+        self.said.lock().unwrap().push(format!("mask {secret}"));
+    }
+}
+
+impl Progress for Lent {
+    async fn update(&self, done: u64) {
+        self.said.lock().unwrap().push(format!("progress {done}"));
+    }
+    async fn finish(&self) {
+        self.said.lock().unwrap().push("finished".to_owned());
+    }
+}
