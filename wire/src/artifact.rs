@@ -9,7 +9,7 @@ use crate::{
     broken::{Broken, Trouble},
     cancellation::{OfferedCancellation, RemoteCancellation},
     limits,
-    place::{Seed, Place, answered, offered, remote, send},
+    place::{Place, Seed, answered, offered, remote, send},
     read,
     room::{Adopted, Panicked},
     ui::{OfferedUi, RemoteUi},

@@ -75,14 +75,19 @@ impl Hello<RemoteCapability> {
         let count = usize::try_from(components.len()).unwrap_or(usize::MAX);
         if count == 0 || count > limits::COMPONENTS {
             let limit = limits::COMPONENTS;
-            return Err(Trouble::malformed(format!("it offers {count} components: 1 to {limit} can be used")));
+            return Err(Trouble::malformed(format!(
+                "it offers {count} components: 1 to {limit} can be used"
+            )));
         }
         let hello = Self {
             protocol_version: reader.get_protocol_version(),
             name: read::text(reader.get_name())?,
             version: read::text(reader.get_version())?,
             sdk: read::text(reader.get_sdk())?,
-            components: components.iter().map(|reader| Component::read(reader, link)).collect::<Result<_, _>>()?,
+            components: components
+                .iter()
+                .map(|reader| Component::read(reader, link))
+                .collect::<Result<_, _>>()?,
             extensions: read::text(reader.get_extensions())?,
         };
         for (what, text) in [("name", &hello.name), ("version", &hello.version)] {
@@ -164,11 +169,16 @@ impl Reception {
         }
         trust.store(true, Ordering::Relaxed);
         if self.taken.swap(true, Ordering::Relaxed) {
-            return Err(capnp::Error::failed("attach was called before: the first session stands".to_owned()));
+            return Err(capnp::Error::failed(
+                "attach was called before: the first session stands".to_owned(),
+            ));
         }
         let version = reader.get_protocol_version();
         if !self.offer.versions().contains(&version) {
-            return Ok(Err(format!("it chose protocol version {version}, and the host offers {}", self.offer)));
+            return Ok(Err(format!(
+                "it chose protocol version {version}, and the host offers {}",
+                self.offer
+            )));
         }
         Ok(Hello::read(reader, link).map_err(Trouble::told))
     }
@@ -234,7 +244,12 @@ pub struct Guest {
 ///
 /// # Errors
 /// What the plugin was told when it was refused, or that the connection ended first.
-pub async fn receive(room: &Room, stream: impl ByteLink, token: Token, offer: Offer) -> Result<Guest, String> {
+pub async fn receive(
+    room: &Room,
+    stream: impl ByteLink,
+    token: Token,
+    offer: Offer,
+) -> Result<Guest, String> {
     let (reception, mut arrivals) = Reception::new(token, offer);
     let Some(link) = reception.welcome(room, stream, 0).await else {
         return Err("the RPC thread has ended".to_owned());

@@ -53,7 +53,10 @@ impl Broken {
             Reason::Late { within } => format!("`{call}` did not answer within {} s", within.as_secs_f32()),
             Reason::Malformed(what) => format!("`{call}` answered against the protocol: {what}"),
             Reason::TooLarge { bytes } => {
-                format!("`{call}` needs a message of {bytes} bytes, and {} is the limit", limits::MESSAGE_BYTES)
+                format!(
+                    "`{call}` needs a message of {bytes} bytes, and {} is the limit",
+                    limits::MESSAGE_BYTES
+                )
             }
         }
     }
@@ -90,7 +93,9 @@ impl Trouble {
     pub(crate) fn during(self, call: &'static str) -> Broken {
         let reason = match self {
             Trouble::Raised(error) if error.kind == capnp::ErrorKind::Disconnected => Reason::LinkLost,
-            Trouble::Raised(error) => Reason::Exception { summary: first_line(&error.extra), full: error.to_string() },
+            Trouble::Raised(error) => {
+                Reason::Exception { summary: first_line(&error.extra), full: error.to_string() }
+            }
             Trouble::Malformed(what) => Reason::Malformed(what),
             Trouble::TooLarge(bytes) => Reason::TooLarge { bytes },
         };
@@ -118,7 +123,8 @@ mod tests {
 
     #[test]
     fn an_exception_is_told_by_its_first_line_without_prefixes() {
-        let raised = capnp::Error::failed("remote exception: remote exception: no disk\n  at main.go:7".into());
+        let raised =
+            capnp::Error::failed("remote exception: remote exception: no disk\n  at main.go:7".into());
         let broken = Trouble::from(raised).during("Build.run");
         assert_eq!(broken.to_string(), "a bug: `Build.run` raised an exception: no disk");
     }

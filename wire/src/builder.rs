@@ -13,13 +13,14 @@ use crate::{
     hook::{OfferedHook, RemoteHook},
     limits,
     link::LinkState,
-    place::{Seed, Place, answered, offered, remote, send, size},
+    place::{Place, Seed, answered, offered, remote, send, size},
     prepare::{Once, not_lent, prepare},
     read,
     room::{Adopted, Panicked, Remote},
     ui::{OfferedUi, RemoteUi},
     value::{
-        Context, Diagnostic, Prepared, failure, len, panicked, read_diagnostics, read_failure, write_diagnostics,
+        Context, Diagnostic, Prepared, failure, len, panicked, read_diagnostics, read_failure,
+        write_diagnostics,
     },
 };
 
@@ -29,7 +30,8 @@ pub trait Builder: Send + Sync + 'static {
     type Build: Build;
 
     /// Checks a configuration, JSON, and makes it ready to run. Has no effect outside (`prepare.pure`).
-    fn prepare(&self, config: String, context: Context) -> impl Future<Output = Prepared<Self::Build>> + Send;
+    fn prepare(&self, config: String, context: Context)
+    -> impl Future<Output = Prepared<Self::Build>> + Send;
 }
 
 /// A build that is ready to run, once.
@@ -146,9 +148,13 @@ impl<B: Builder> schema::Server for ServedBuilder<B> {
         let _entered = self.place.enter(size(&params))?;
         let prepared = {
             let params = params.get()?;
-            prepare(&self.place, &self.builder, params.get_config(), params.get_context(), |builder, config, context| {
-                async move { builder.prepare(config, context).await }
-            })
+            prepare(
+                &self.place,
+                &self.builder,
+                params.get_config(),
+                params.get_context(),
+                |builder, config, context| async move { builder.prepare(config, context).await },
+            )
             .await
         };
         if let Some(build) = prepared.object {
@@ -187,7 +193,11 @@ impl<B: Build> build::Server for ServedBuild<B> {
         answered(results)
     }
 
-    async fn close(self: Rc<Self>, _: build::CloseParams, _: build::CloseResults) -> Result<(), capnp::Error> {
+    async fn close(
+        self: Rc<Self>,
+        _: build::CloseParams,
+        _: build::CloseResults,
+    ) -> Result<(), capnp::Error> {
         let _entered = self.place.enter(0)?;
         self.build.close();
         Ok(())

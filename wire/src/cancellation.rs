@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     broken::Trouble,
     link::LinkState,
-    place::{Seed, Place, offered, revoked, send},
+    place::{Place, Seed, offered, revoked, send},
     room::spawn_here,
 };
 

@@ -154,8 +154,12 @@ impl RemoteCapability {
             schema::Communicator(client) => {
                 Self::Communicator(RemoteConnector(Remote::adopt(link, client.map_err(|_| null())?)))
             }
-            schema::PostProcessor(client) => client.map(|_| Self::Described(Kind::PostProcessor)).map_err(|_| null())?,
-            schema::DataSource(client) => client.map(|_| Self::Described(Kind::DataSource)).map_err(|_| null())?,
+            schema::PostProcessor(client) => {
+                client.map(|_| Self::Described(Kind::PostProcessor)).map_err(|_| null())?
+            }
+            schema::DataSource(client) => {
+                client.map(|_| Self::Described(Kind::DataSource)).map_err(|_| null())?
+            }
             schema::Command(client) => client.map(|_| Self::Described(Kind::Command)).map_err(|_| null())?,
         })
     }
@@ -171,10 +175,13 @@ impl Component<RemoteCapability> {
             output_schema: read::text(reader.get_output_schema())?,
             needs_communicator: reader.get_needs_communicator(),
             extensions: read::text(reader.get_extensions())?,
-            capability: RemoteCapability::read(reader, link)
-                .map_err(|trouble| Trouble::malformed(format!("component {:?}: {}", name(reader), trouble.told())))?,
+            capability: RemoteCapability::read(reader, link).map_err(|trouble| {
+                Trouble::malformed(format!("component {:?}: {}", name(reader), trouble.told()))
+            })?,
         };
-        component.check().map_err(|what| Trouble::malformed(format!("component {:?}: {what}", component.name)))?;
+        component
+            .check()
+            .map_err(|what| Trouble::malformed(format!("component {:?}: {what}", component.name)))?;
         Ok(component)
     }
 
@@ -188,7 +195,9 @@ impl Component<RemoteCapability> {
             ("outputSchema", self.output_schema.len(), limits::SCHEMA_BYTES),
         ];
         match bounded.iter().find(|(_, bytes, limit)| bytes > limit) {
-            Some((what, bytes, limit)) => Err(format!("its {what} has {bytes} bytes, and {limit} is the limit")),
+            Some((what, bytes, limit)) => {
+                Err(format!("its {what} has {bytes} bytes, and {limit} is the limit"))
+            }
             None => Ok(()),
         }
     }
@@ -212,9 +221,11 @@ pub fn is_component_name(name: &str) -> bool {
 pub(crate) fn check_unique(components: &[Component<RemoteCapability>]) -> Result<(), Trouble> {
     let mut seen = HashSet::new();
     match components.iter().find(|one| !seen.insert((one.capability.kind(), &one.name))) {
-        Some(twice) => {
-            Err(Trouble::malformed(format!("it offers two {}s called {:?}", twice.capability.kind(), twice.name)))
-        }
+        Some(twice) => Err(Trouble::malformed(format!(
+            "it offers two {}s called {:?}",
+            twice.capability.kind(),
+            twice.name
+        ))),
         None => Ok(()),
     }
 }

@@ -13,13 +13,14 @@ use crate::{
     environment::{OfferedEnvironment, RemoteEnvironment},
     limits,
     link::LinkState,
-    place::{Seed, Place, answered, offered, remote, send, size},
+    place::{Place, Seed, answered, offered, remote, send, size},
     prepare::{Once, not_lent, prepare},
     read,
     room::{Adopted, Panicked, Remote},
     ui::{OfferedUi, RemoteUi},
     value::{
-        Context, Diagnostic, Prepared, failure, len, panicked, read_diagnostics, read_failure, write_diagnostics,
+        Context, Diagnostic, Prepared, failure, len, panicked, read_diagnostics, read_failure,
+        write_diagnostics,
     },
 };
 
@@ -29,8 +30,11 @@ pub trait Connector: Send + Sync + 'static {
     type Connection: Connection;
 
     /// Checks a configuration, JSON, and makes it ready to open. Has no effect outside (`prepare.pure`).
-    fn prepare(&self, config: String, context: Context)
-    -> impl Future<Output = Prepared<Self::Connection>> + Send;
+    fn prepare(
+        &self,
+        config: String,
+        context: Context,
+    ) -> impl Future<Output = Prepared<Self::Connection>> + Send;
 }
 
 /// A way to a machine that is ready to be opened, once.
@@ -122,7 +126,8 @@ impl<C: Connector> schema::Server for ServedConnector<C> {
         let _entered = self.place.enter(size(&params))?;
         let prepared = {
             let params = params.get()?;
-            let call = |connector: Arc<C>, config, context| async move { connector.prepare(config, context).await };
+            let call =
+                |connector: Arc<C>, config, context| async move { connector.prepare(config, context).await };
             prepare(&self.place, &self.connector, params.get_config(), params.get_context(), call).await
         };
         if let Some(connection) = prepared.object {
@@ -216,7 +221,11 @@ pub struct ConnectionLent {
 
 impl RemoteConnector {
     /// Has a configuration checked and made ready.
-    pub async fn prepare(&self, config: String, context: Context) -> Result<Prepared<RemoteConnection>, Broken> {
+    pub async fn prepare(
+        &self,
+        config: String,
+        context: Context,
+    ) -> Result<Prepared<RemoteConnection>, Broken> {
         self.0
             .call("Connector.prepare", Some(limits::PREPARE_WITHIN), move |Adopted { client, link }| {
                 let mut request = client.prepare_request();
@@ -267,7 +276,9 @@ impl RemoteConnection {
     /// Says that it will not be opened, or not be asked again.
     pub async fn close(&self) -> Result<(), Broken> {
         self.0
-            .acknowledged("Connection.close", Some(limits::QUICK_WITHIN), |client| send(client.close_request()))
+            .acknowledged("Connection.close", Some(limits::QUICK_WITHIN), |client| {
+                send(client.close_request())
+            })
             .await
     }
 }

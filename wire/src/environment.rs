@@ -7,7 +7,7 @@ use packwire_schema::environment_capnp::environment as schema;
 use crate::{
     broken::{Broken, Trouble},
     communicator::{OfferedCommunicator, RemoteCommunicator},
-    place::{Seed, Place, answered, offered, remote, send, size},
+    place::{Place, Seed, answered, offered, remote, send, size},
     read,
     room::{Adopted, Panicked, Remote},
     value::{Diagnostic, failure, len, panicked, read_diagnostics, write_diagnostics},
@@ -138,7 +138,8 @@ impl RemoteEnvironment {
                     let answer = sent?.await?;
                     let answer = answer.get()?;
                     let diagnostics = read_diagnostics(answer.get_diagnostics())?;
-                    let communicator = read::optional(answer.has_communicator(), || answer.get_communicator())?;
+                    let communicator =
+                        read::optional(answer.has_communicator(), || answer.get_communicator())?;
                     match communicator {
                         Some(client) => Ok(Ok(RemoteCommunicator(Remote::adopt(&link, client)))),
                         None if diagnostics.iter().any(Diagnostic::is_error) => Ok(Err(diagnostics)),

@@ -11,7 +11,7 @@ use crate::{
     communicator::{OfferedCommunicator, RemoteCommunicator},
     environment::{OfferedEnvironment, RemoteEnvironment},
     link::LinkState,
-    place::{Seed, Place, answered, offered, remote, send, size},
+    place::{Place, Seed, answered, offered, remote, send, size},
     read,
     room::{Adopted, Panicked, Remote},
     ui::{OfferedUi, RemoteUi},

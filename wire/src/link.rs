@@ -229,7 +229,9 @@ impl<R: AsyncRead + Unpin> AsyncRead for Guarded<R> {
         if !self.trusted.load(Ordering::Relaxed) {
             self.seen += read as u64;
             if self.seen > limits::HELLO_BYTES {
-                return Poll::Ready(Err(io::Error::other("more bytes than a hello may have, and no valid token")));
+                return Poll::Ready(Err(io::Error::other(
+                    "more bytes than a hello may have, and no valid token",
+                )));
             }
         }
         Poll::Ready(Ok(read))

@@ -35,7 +35,8 @@ where
 
 /// Here alone a text is not mended: a configuration with other words than the user's must not be used.
 fn read_config(config: capnp::Result<text::Reader<'_>>) -> Result<String, Diagnostic> {
-    let config = config.map_err(|error| Diagnostic::error(format!("the configuration cannot be read: {error}")))?;
+    let config =
+        config.map_err(|error| Diagnostic::error(format!("the configuration cannot be read: {error}")))?;
     config.to_string().map_err(|_| Diagnostic::error("the configuration is not UTF-8"))
 }
 

@@ -13,7 +13,7 @@ use crate::{
     environment::{OfferedEnvironment, RemoteEnvironment},
     limits,
     link::LinkState,
-    place::{Seed, Place, answered, offered, remote, send, size},
+    place::{Place, Seed, answered, offered, remote, send, size},
     prepare::{Once, not_lent, prepare},
     read,
     room::{Adopted, Panicked, Remote},
@@ -27,8 +27,11 @@ pub trait Provisioner: Send + Sync + 'static {
     type Provision: Provision;
 
     /// Checks a configuration, JSON, and makes it ready to run. Has no effect outside (`prepare.pure`).
-    fn prepare(&self, config: String, context: Context)
-    -> impl Future<Output = Prepared<Self::Provision>> + Send;
+    fn prepare(
+        &self,
+        config: String,
+        context: Context,
+    ) -> impl Future<Output = Prepared<Self::Provision>> + Send;
 }
 
 /// Something to do to a machine, ready to run once.
@@ -81,12 +84,16 @@ impl<P: Provisioner> schema::Server for ServedProvisioner<P> {
         let _entered = self.place.enter(size(&params))?;
         let prepared = {
             let params = params.get()?;
-            let call = |provisioner: Arc<P>, config, context| async move { provisioner.prepare(config, context).await };
+            let call = |provisioner: Arc<P>, config, context| async move {
+                provisioner.prepare(config, context).await
+            };
             prepare(&self.place, &self.provisioner, params.get_config(), params.get_context(), call).await
         };
         if let Some(provision) = prepared.object {
             let place = Place::lasting(&self.place.link);
-            results.get().set_provision(new_client(ServedProvision { provision: Once::new(provision), place }));
+            results
+                .get()
+                .set_provision(new_client(ServedProvision { provision: Once::new(provision), place }));
         }
         let list = results.get().init_diagnostics(len(&prepared.diagnostics));
         write_diagnostics(prepared.diagnostics, list);
@@ -180,7 +187,11 @@ pub struct ProvisionLent {
 
 impl RemoteProvisioner {
     /// Has a configuration checked and made ready.
-    pub async fn prepare(&self, config: String, context: Context) -> Result<Prepared<RemoteProvision>, Broken> {
+    pub async fn prepare(
+        &self,
+        config: String,
+        context: Context,
+    ) -> Result<Prepared<RemoteProvision>, Broken> {
         self.0
             .call("Provisioner.prepare", Some(limits::PREPARE_WITHIN), move |Adopted { client, link }| {
                 let mut request = client.prepare_request();
@@ -234,7 +245,9 @@ impl RemoteProvision {
     /// Says that it will not be run, or not be asked again.
     pub async fn close(&self) -> Result<(), Broken> {
         self.0
-            .acknowledged("Provision.close", Some(limits::QUICK_WITHIN), |client| send(client.close_request()))
+            .acknowledged("Provision.close", Some(limits::QUICK_WITHIN), |client| {
+                send(client.close_request())
+            })
             .await
     }
 }

@@ -14,7 +14,10 @@ pub(crate) fn texts(texts: capnp::Result<text_list::Reader<'_>>) -> Result<Vec<S
 }
 
 /// A capability that may be null; `has` is the field's own `has_…`.
-pub(crate) fn optional<C>(has: bool, capability: impl FnOnce() -> capnp::Result<C>) -> Result<Option<C>, capnp::Error> {
+pub(crate) fn optional<C>(
+    has: bool,
+    capability: impl FnOnce() -> capnp::Result<C>,
+) -> Result<Option<C>, capnp::Error> {
     if has { capability().map(Some) } else { Ok(None) }
 }
 

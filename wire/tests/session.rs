@@ -1,4 +1,5 @@
 //! Whole sessions in memory: what each end sees of the other.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong in a test ends it")]
 mod support;
 
 use std::{
@@ -7,9 +8,9 @@ use std::{
 };
 
 use packwire_wire::{
-    Artifact, ArtifactDestroy, ArtifactInfo, BuildOutcome, CommandIo, Communicator, CommunicatorInfo, End, Exit,
-    FileInfo, HookLent, OfferedArtifact, OfferedCancellation, OfferedCommunicator, OfferedUi, Outcome, PROVISION,
-    RemoteCancellation, RemoteCommand, RemoteUi, StreamReceiver, StreamSender, pipe,
+    Artifact, ArtifactDestroy, ArtifactInfo, BuildOutcome, CommandIo, Communicator, CommunicatorInfo, End,
+    Exit, FileInfo, HookLent, OfferedArtifact, OfferedCancellation, OfferedCommunicator, OfferedUi, Outcome,
+    PROVISION, RemoteCancellation, RemoteCommand, RemoteUi, StreamReceiver, StreamSender, pipe,
 };
 use support::{Lent, failed, failure, pair};
 use tokio_util::sync::CancellationToken;
@@ -232,7 +233,11 @@ struct Machine {
 
 impl Communicator for Machine {
     async fn info(&self) -> CommunicatorInfo {
-        CommunicatorInfo { kind: "test".to_owned(), features: vec!["tree".to_owned()], ..CommunicatorInfo::default() }
+        CommunicatorInfo {
+            kind: "test".to_owned(),
+            features: vec!["tree".to_owned()],
+            ..CommunicatorInfo::default()
+        }
     }
 
     async fn run(&self, command: RemoteCommand, mut io: CommandIo) -> Exit {
@@ -256,7 +261,12 @@ impl Communicator for Machine {
         Outcome::Done
     }
 
-    async fn download(&self, _: String, mut content: StreamSender, _: RemoteCancellation) -> (Outcome, FileInfo) {
+    async fn download(
+        &self,
+        _: String,
+        mut content: StreamSender,
+        _: RemoteCancellation,
+    ) -> (Outcome, FileInfo) {
         let bytes = self.file.lock().unwrap().clone();
         let file = FileInfo { size: Some(bytes.len() as u64), mode: Some(0o644), modified: None };
         content.write(bytes).await.unwrap();
@@ -356,7 +366,10 @@ async fn a_short_upload_is_told_in_the_answer_to_its_end() {
         content.end().await.unwrap()
     })
     .await;
-    assert_eq!(outcome, "Failed([Diagnostic { severity: Error, summary: \"/x: 3 bytes came\", detail: \"\", path: \"\" }])");
+    assert_eq!(
+        outcome,
+        "Failed([Diagnostic { severity: Error, summary: \"/x: 3 bytes came\", detail: \"\", path: \"\" }])"
+    );
 }
 
 #[tokio::test]

@@ -35,7 +35,10 @@ impl RemoteCommunicator {
     }
 
     /// Makes a command ready, not started yet; with somewhere to write its input if it asks for that.
-    pub async fn command(&self, command: RemoteCommand) -> Result<(RemoteProcess, Option<StreamSender>), Broken> {
+    pub async fn command(
+        &self,
+        command: RemoteCommand,
+    ) -> Result<(RemoteProcess, Option<StreamSender>), Broken> {
         self.0
             .call("Communicator.command", Some(limits::QUICK_WITHIN), move |Adopted { client, link }| {
                 let mut request = client.command_request();
@@ -151,7 +154,9 @@ impl RemoteCommunicator {
     /// Says that the machine is not needed any more.
     pub async fn close(&self) -> Result<(), Broken> {
         self.0
-            .acknowledged("Communicator.close", Some(limits::QUICK_WITHIN), |client| send(client.close_request()))
+            .acknowledged("Communicator.close", Some(limits::QUICK_WITHIN), |client| {
+                send(client.close_request())
+            })
             .await
     }
 }
@@ -189,7 +194,9 @@ impl RemoteProcess {
     /// Says that the command will not be run.
     pub async fn close(&self) -> Result<(), Broken> {
         self.0
-            .acknowledged("RemoteProcess.close", Some(limits::QUICK_WITHIN), |client| send(client.close_request()))
+            .acknowledged("RemoteProcess.close", Some(limits::QUICK_WITHIN), |client| {
+                send(client.close_request())
+            })
             .await
     }
 }

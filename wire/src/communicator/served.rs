@@ -8,7 +8,7 @@ use super::{CommunicatorInfo, Exit, FileInfo, RemoteCommand, RemoteCommunicator}
 use crate::{
     cancellation::RemoteCancellation,
     link::LinkState,
-    place::{Seed, Place, answered, offered, size},
+    place::{Place, Seed, answered, offered, size},
     read,
     room::Panicked,
     stream::{StreamReceiver, StreamSender, unoffered},
@@ -175,8 +175,9 @@ impl<C: Communicator> schema::Server for ServedCommunicator<C> {
             let params = params.get()?;
             (read::text(params.get_path())?, FileInfo::read(params.get_file()?))
         };
-        let content =
-            self.receive(move |communicator, content| async move { communicator.upload(path, file, content).await });
+        let content = self.receive(move |communicator, content| async move {
+            communicator.upload(path, file, content).await
+        });
         results.get().set_content(content);
         answered(results)
     }
@@ -216,8 +217,9 @@ impl<C: Communicator> schema::Server for ServedCommunicator<C> {
     ) -> Result<(), capnp::Error> {
         let _entered = self.place.enter(size(&params))?;
         let path = read::text(params.get()?.get_path())?;
-        let archive =
-            self.receive(move |communicator, archive| async move { communicator.upload_tree(path, archive).await });
+        let archive = self.receive(move |communicator, archive| async move {
+            communicator.upload_tree(path, archive).await
+        });
         results.get().set_archive(archive);
         answered(results)
     }
@@ -279,7 +281,8 @@ impl<C: Communicator> remote_process::Server for ServedProcess<C> {
                 Some((command, stdin)) => {
                     let communicator = self.communicator.clone();
                     let io = CommandIo { stdin, stdout, stderr, cancellation };
-                    let ran = self.place.room().on_authors(async move { communicator.run(command, io).await });
+                    let ran =
+                        self.place.room().on_authors(async move { communicator.run(command, io).await });
                     ran.await.unwrap_or_else(|Panicked(text)| Exit::Failed(panicked(&text)))
                 }
             },

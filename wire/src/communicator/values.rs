@@ -153,7 +153,8 @@ impl FileInfo {
     pub(super) fn write(self, mut builder: file_info::Builder<'_>) {
         let Self { size, mode, modified } = self;
         builder.set_size(size.and_then(|size| i64::try_from(size).ok()).unwrap_or(Self::UNKNOWN));
-        builder.set_mode(mode.and_then(|mode| i32::try_from(mode & 0o7777).ok()).unwrap_or(Self::UNKNOWN_MODE));
+        builder
+            .set_mode(mode.and_then(|mode| i32::try_from(mode & 0o7777).ok()).unwrap_or(Self::UNKNOWN_MODE));
         builder.set_modified(modified.unwrap_or(Self::UNKNOWN_TIME));
     }
 }

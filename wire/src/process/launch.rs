@@ -108,8 +108,7 @@ pub enum NotAttached {
 
 /// Says which side is older, and what to do.
 fn older(none: &NoCommonVersion) -> String {
-    let newest = |offer: &Offer| offer.versions().iter().copied().max().unwrap_or_default();
-    let (older, newer) = if newest(&none.plugin) < newest(&none.host) { ("plugin", "host") } else { ("host", "plugin") };
+    let (older, newer) = if none.plugin_is_older() { ("plugin", "host") } else { ("host", "plugin") };
     format!(
         "no protocol version in common: the plugin speaks {}, the host {}; the {older} is older: upgrade it, \
          or use an older {newer}",
@@ -137,7 +136,8 @@ impl Launch {
         let invitation = Invitation { address: door.address().clone(), token: Token::fresh()?, offer };
         program.environment.extend(invitation.variables());
         let mut session = Session::start(&program)?;
-        let output = session.take_output().ok_or_else(|| std::io::Error::other("the plugin's output is taken"))?;
+        let output =
+            session.take_output().ok_or_else(|| std::io::Error::other("the plugin's output is taken"))?;
         let logs = Logs::follow(output, log)?;
         let (reception, arrivals) = Reception::new(invitation.token, invitation.offer);
         Ok(Launched { session, logs, door, reception, arrivals, within, room: room.clone() })
@@ -237,7 +237,9 @@ fn departed(departure: Departure) -> NotAttached {
     let refusal = departure.last_lines.iter().rev().find_map(|line| NoCommonVersion::parse(line));
     match refusal {
         Some(none) => NotAttached::Incompatible(none),
-        None if departure.last_lines.iter().any(|line| line.contains(FOREIGN_GREETING)) => NotAttached::Foreign,
+        None if departure.last_lines.iter().any(|line| line.contains(FOREIGN_GREETING)) => {
+            NotAttached::Foreign
+        }
         None => NotAttached::Exited(departure),
     }
 }

@@ -2,7 +2,7 @@
 //! started in a session of its own, what it prints, and how every process of that session is ended.
 //!
 //! The plugin's side: [`Invitation`] (read from the environment), [`Socket::dial`].
-//! The host's side: [`Door`] (where it is dialled), [`Session`] (the processes), [`Logs`] (what they print).
+//! The host's side: [`Launch`] → [`Launched`] → [`Attached`], made of [`Door`] (where it is dialled), [`Session`] (the processes), [`Logs`] (what they print).
 //! Both sides: [`Address`], [`Token`], [`Offer`].
 //!
 //! Platforms: verified on Linux. On other Unix systems a session is ended through its leader's process
@@ -13,6 +13,7 @@ mod door;
 mod environment;
 mod exceptions;
 mod invitation;
+mod launch;
 mod leader;
 mod logs;
 #[cfg(target_os = "linux")]
@@ -28,6 +29,7 @@ pub use door::{Door, Knock, MOST_KNOCKS, Seat};
 pub use environment::inherited_environment;
 pub use exceptions::forget_invitation;
 pub use invitation::{ADDRESS, Flaw, Invitation, NoInvitation, PROTOCOL, TOKEN};
+pub use launch::{Attached, Departure, Launch, Launched, NotAttached, Transport};
 pub use leader::Ended;
 pub use logs::{Level, LogLine, LogSink, LogStream, Logs};
 pub use session::{Output, Program, Session};

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     limits,
     link::OpenStream,
-    place::{Seed, Place, answered, offered, revoked},
+    place::{Place, Seed, answered, offered, revoked},
     value::{Diagnostic, Outcome},
 };
 
@@ -53,12 +53,19 @@ impl Inlet {
     pub(crate) fn serve(self, place: &Place) -> schema::Client {
         let open = place.link.open_stream();
         if open.is_none() {
-            self.shared.update(|queue| queue.ending = Some(Ending::Abort("too many streams are open on this link")));
+            self.shared
+                .update(|queue| queue.ending = Some(Ending::Abort("too many streams are open on this link")));
         }
         self.shared.update(|queue| queue.gone = Some(place.revoked.clone()));
         let refused = open.is_none();
         let unanswered = Rc::new(Cell::new((0, 0)));
-        new_client(ServedStream { place: place.clone(), inlet: self, refused, open: RefCell::new(open), unanswered })
+        new_client(ServedStream {
+            place: place.clone(),
+            inlet: self,
+            refused,
+            open: RefCell::new(open),
+            unanswered,
+        })
     }
 }
 
@@ -267,11 +274,16 @@ impl ServedStream {
         if bytes.len() > limits::WRITE_BYTES {
             let bound = limits::WRITE_BYTES;
             self.inlet.shared.abort("one of its writes was too large");
-            return Err(capnp::Error::failed(format!("a write of {} bytes; the limit is {bound}", bytes.len())));
+            return Err(capnp::Error::failed(format!(
+                "a write of {} bytes; the limit is {bound}",
+                bytes.len()
+            )));
         }
         let mut queue = self.inlet.shared.lock();
         match queue.ending {
-            Some(Ending::End) => return Err(capnp::Error::failed("a write after the end of the stream".to_owned())),
+            Some(Ending::End) => {
+                return Err(capnp::Error::failed("a write after the end of the stream".to_owned()));
+            }
             // The verdict tells; a sender may have writes under way.
             Some(Ending::Abort(_)) => return Ok(()),
             None => {}

@@ -62,7 +62,8 @@ impl StreamSender {
 
     async fn write_part(&self, part: Bytes) -> Result<(), Broken> {
         let size = u32::try_from(part.len()).unwrap_or(u32::MAX);
-        let permits = (self.window.writes.clone().acquire_owned(), self.window.bytes.clone().acquire_many_owned(size));
+        let permits =
+            (self.window.writes.clone().acquire_owned(), self.window.bytes.clone().acquire_many_owned(size));
         let (Ok(write), Ok(bytes)) = tokio::join!(permits.0, permits.1) else {
             return Err(Broken { call: WRITE, reason: Reason::LinkLost });
         };
@@ -93,7 +94,9 @@ impl StreamSender {
     pub async fn abort(mut self) -> Result<(), Broken> {
         self.open = false;
         self.remote
-            .acknowledged("ByteStream.abort", Some(limits::QUICK_WITHIN), |client| send(client.abort_request()))
+            .acknowledged("ByteStream.abort", Some(limits::QUICK_WITHIN), |client| {
+                send(client.abort_request())
+            })
             .await
     }
 

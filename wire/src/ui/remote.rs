@@ -91,7 +91,8 @@ impl RemoteUi {
                 async move {
                     let answer = sent?.await?;
                     let answer = answer.get()?;
-                    let progress = read::required(answer.has_progress(), || answer.get_progress(), "progress")?;
+                    let progress =
+                        read::required(answer.has_progress(), || answer.get_progress(), "progress")?;
                     Ok(RemoteProgress(Remote::adopt(&link, progress)))
                 }
             })
@@ -149,7 +150,9 @@ impl RemoteProgress {
     /// It is over.
     pub async fn finish(&self) -> Result<(), Broken> {
         self.0
-            .acknowledged("Progress.finish", Some(limits::QUICK_WITHIN), |client| send(client.finish_request()))
+            .acknowledged("Progress.finish", Some(limits::QUICK_WITHIN), |client| {
+                send(client.finish_request())
+            })
             .await
     }
 }

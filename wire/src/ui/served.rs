@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     broken::Trouble,
-    place::{Seed, Place, answered, offered, size},
+    place::{Place, Seed, answered, offered, size},
     read,
     ui::RemoteUi,
 };
@@ -151,9 +151,10 @@ impl<U: Ui> schema::Server for ServedUi<U> {
         params: schema::SayParams,
         _: schema::SayResults,
     ) -> impl Future<Output = Result<(), capnp::Error>> + 'static {
-        let turn = params.get().and_then(|params| read::text(params.get_text())).map(|text| {
-            self.turn(text.len(), |ui| async move { ui.say(text).await })
-        });
+        let turn = params
+            .get()
+            .and_then(|params| read::text(params.get_text()))
+            .map(|text| self.turn(text.len(), |ui| async move { ui.say(text).await }));
         async move { turn?.await }
     }
 
@@ -162,9 +163,10 @@ impl<U: Ui> schema::Server for ServedUi<U> {
         params: schema::MessageParams,
         _: schema::MessageResults,
     ) -> impl Future<Output = Result<(), capnp::Error>> + 'static {
-        let turn = params.get().and_then(|params| read::text(params.get_text())).map(|text| {
-            self.turn(text.len(), |ui| async move { ui.message(text).await })
-        });
+        let turn = params
+            .get()
+            .and_then(|params| read::text(params.get_text()))
+            .map(|text| self.turn(text.len(), |ui| async move { ui.message(text).await }));
         async move { turn?.await }
     }
 
@@ -173,9 +175,10 @@ impl<U: Ui> schema::Server for ServedUi<U> {
         params: schema::ErrorParams,
         _: schema::ErrorResults,
     ) -> impl Future<Output = Result<(), capnp::Error>> + 'static {
-        let turn = params.get().and_then(|params| read::text(params.get_text())).map(|text| {
-            self.turn(text.len(), |ui| async move { ui.error(text).await })
-        });
+        let turn = params
+            .get()
+            .and_then(|params| read::text(params.get_text()))
+            .map(|text| self.turn(text.len(), |ui| async move { ui.error(text).await }));
         async move { turn?.await }
     }
 
@@ -218,9 +221,12 @@ impl<U: Ui> schema::Server for ServedUi<U> {
         params: schema::ProgressParams,
         mut results: schema::ProgressResults,
     ) -> impl Future<Output = Result<(), capnp::Error>> + 'static {
-        let turn = params.get().and_then(|params| Ok((read::text(params.get_label())?, params.get_total()))).map(
-            |(label, total)| self.turn(label.len(), move |ui| async move { ui.progress(label, total).await }),
-        );
+        let turn = params
+            .get()
+            .and_then(|params| Ok((read::text(params.get_label())?, params.get_total())))
+            .map(|(label, total)| {
+                self.turn(label.len(), move |ui| async move { ui.progress(label, total).await })
+            });
         async move {
             let progress = turn?.await?;
             if let Some(client) = progress.0.at(&self.place) {
@@ -235,9 +241,10 @@ impl<U: Ui> schema::Server for ServedUi<U> {
         params: schema::MaskParams,
         _: schema::MaskResults,
     ) -> impl Future<Output = Result<(), capnp::Error>> + 'static {
-        let turn = params.get().and_then(|params| read::text(params.get_secret())).map(|secret| {
-            self.turn(secret.len(), |ui| async move { ui.mask(secret).await })
-        });
+        let turn = params
+            .get()
+            .and_then(|params| read::text(params.get_secret()))
+            .map(|secret| self.turn(secret.len(), |ui| async move { ui.mask(secret).await }));
         async move { turn?.await }
     }
 }

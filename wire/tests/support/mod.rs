@@ -1,11 +1,12 @@
 //! A host and a plugin in one process, joined in memory, and the parts that tests lend.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong in a test ends it")]
 use std::sync::{Arc, Mutex};
 
 use packwire_wire::{
-    Attachment, Build, BuildLent, BuildOutcome, BuildRun, Builder, Built, Component, Context, Environment, Guest,
-    Hello, Hook, HookRun, OfferedArtifact, OfferedBuilder, OfferedCapability, OfferedCommunicator, OfferedEnvironment,
-    OfferedHook, OfferedProgress, OfferedUi, Outcome, Prepared, Progress, RemoteBuild, RemoteBuilder,
-    RemoteCapability, Reply, Room, Ui, attach, memory,
+    Attachment, Build, BuildLent, BuildOutcome, BuildRun, Builder, Built, Component, Context, Environment,
+    Guest, Hello, Hook, HookRun, OfferedArtifact, OfferedBuilder, OfferedCapability, OfferedCommunicator,
+    OfferedEnvironment, OfferedHook, OfferedProgress, OfferedUi, Outcome, Prepared, Progress, RemoteBuild,
+    RemoteBuilder, RemoteCapability, Reply, Room, Ui, attach, memory,
     process::{Offer, Token},
     receive,
 };
