@@ -1,2 +1,7 @@
-//! Under construction.
-fn main() {}
+//! The `packwire` command; everything is decided in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    packwire_host::command::main().into()
+}

@@ -44,12 +44,12 @@ impl Given {
         Some(Self { name: name.to_owned(), value: value.to_owned(), origin: Origin::Flag })
     }
 
-    /// What a `-var-file` says: one JSON object of strings and numbers.
+    /// What a `-var-file` says: one JSON object of strings and numbers. A relative path is of `directory`.
     ///
     /// # Errors
     /// The file cannot be read, or is not such an object.
-    pub fn file(path: &Path) -> Result<Vec<Self>, TemplateError> {
-        let text = std::fs::read_to_string(path)
+    pub fn file(directory: &Path, path: &Path) -> Result<Vec<Self>, TemplateError> {
+        let text = std::fs::read_to_string(directory.join(path))
             .map_err(|why| TemplateError::Unreadable { path: path.to_owned(), why })?;
         let source = Source::new(&path.to_string_lossy(), &text);
         Self::parse(&source, path).map_err(|problems| TemplateError::Wrong { text: source, problems })

@@ -15,7 +15,7 @@ use super::source::{Member, Node, Shape, Source, Span};
 const EXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
 
 /// The one value of the text, or everything that keeps it from being I-JSON.
-pub(super) fn read(source: &Source) -> Result<Node, Vec<Problem>> {
+pub(crate) fn read(source: &Source) -> Result<Node, Vec<Problem>> {
     let text = source.text();
     serde_json::from_str::<serde_json::Value>(text).map_err(|error| vec![not_json(text, &error)])?;
     let parsed =

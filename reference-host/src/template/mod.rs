@@ -20,6 +20,8 @@ mod time_layout;
 mod variables;
 mod version;
 
+pub(crate) use json::read as read_json;
+
 pub use given::{Given, Origin};
 pub use problem::{Problem, TemplateError};
 pub use read::{Builder, Provisioner, Template, Variable, Word};

@@ -17,6 +17,12 @@ pub enum TemplateError {
         #[source]
         why: std::io::Error,
     },
+    /// It is written in Packer's other language.
+    #[error("{} is an HCL2 template, and packwire runs JSON templates", path.display())]
+    Hcl {
+        /// The file as the user named it.
+        path: PathBuf,
+    },
     /// The text was read and is wrong in at least one way.
     #[error("{}: {}", text.name(), problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Wrong {

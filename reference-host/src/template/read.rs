@@ -113,9 +113,21 @@ impl Template {
     /// # Errors
     /// The file cannot be read as UTF-8, or its text is not a template that we can run.
     pub fn read(path: &Path) -> Result<Self, TemplateError> {
-        let text = std::fs::read_to_string(path)
+        Self::read_in(Path::new(""), path)
+    }
+
+    /// Reads the template from a file whose path, where relative, is of `directory`; messages show `path` as it is.
+    ///
+    /// # Errors
+    /// As [`Template::read`].
+    pub fn read_in(directory: &Path, path: &Path) -> Result<Self, TemplateError> {
+        let name = path.to_string_lossy();
+        if [".hcl", ".pkr.json"].iter().any(|suffix| name.ends_with(suffix)) {
+            return Err(TemplateError::Hcl { path: path.to_owned() });
+        }
+        let text = std::fs::read_to_string(directory.join(path))
             .map_err(|why| TemplateError::Unreadable { path: path.to_owned(), why })?;
-        Self::parse(&path.to_string_lossy(), &text)
+        Self::parse(&name, &text)
     }
 
     /// Reads the template from a text that people know as `name`.

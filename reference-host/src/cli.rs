@@ -1,0 +1,141 @@
+//! What was typed → [`Args`].
+
+mod flags;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::exit::ExitCode;
+use crate::template::Given;
+
+pub use flags::NotThereYet;
+
+/// Everything that can be typed after `packwire`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "packwire",
+    about = "Runs Packer templates through plugins of any language",
+    version,
+    after_help = ExitCode::HELP,
+    term_width = 100,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands. (Flags may be written with one dash, as Packer's.)
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build what a template describes
+    #[command(after_help = "Flags may be written with one dash: -var, -only=a,b")]
+    Build(Build),
+    /// Check a template without building
+    #[command(after_help = "Flags may be written with one dash: -var, -only=a,b")]
+    Validate(Validate),
+    /// List the plugins that were found, and every candidate that was not taken
+    Plugins,
+    /// Print the version
+    Version,
+}
+
+/// `packwire build`
+#[derive(Debug, clap::Args)]
+pub struct Build {
+    /// Which template, which variables, which builds.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// How many builds run at a time; 0 means all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub parallel_builds: usize,
+    /// Whether to print colours on a terminal
+    #[arg(
+        long,
+        value_name = "BOOL",
+        value_parser = boolean,
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true
+    )]
+    pub color: bool,
+    /// What to do with a half-made machine when its build failed
+    #[arg(long, value_enum, value_name = "ACTION", default_value_t = OnError::Cleanup)]
+    pub on_error: OnError,
+}
+
+/// `packwire validate`
+#[derive(Debug, clap::Args)]
+pub struct Validate {
+    /// Which template, which variables, which builds.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// Check the template's own text only: no variables, no plugins
+    #[arg(long)]
+    pub syntax_only: bool,
+}
+
+/// What `build` and `validate` have in common.
+#[derive(Debug, clap::Args)]
+pub struct Choice {
+    /// The JSON template
+    pub template: PathBuf,
+    /// Set a variable; goes before `-var-file` and the template
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub variables: Vec<Given>,
+    /// Set variables from a JSON file; later files win
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub variable_files: Vec<PathBuf>,
+    /// Run these builds alone
+    #[arg(long, value_name = "BUILDS", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Run all but these builds
+    #[arg(long, value_name = "BUILDS", value_delimiter = ',')]
+    pub except: Vec<String>,
+}
+
+/// What happens to a half-made machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// It is taken away
+    Cleanup,
+}
+
+/// Why there are no [`Args`].
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// Packer has it and we do not.
+    #[error(transparent)]
+    NotThereYet(#[from] NotThereYet),
+    /// The command line is wrong, or asks for help.
+    #[error(transparent)]
+    Clap(#[from] clap::Error),
+}
+
+impl Args {
+    /// Understands a command line, the program's name first.
+    ///
+    /// # Errors
+    /// It asks for help, is wrong, or asks for what is not there yet.
+    pub fn read(arguments: Vec<OsString>) -> Result<Self, UsageError> {
+        Ok(Self::try_parse_from(flags::rewritten(arguments)?)?)
+    }
+}
+
+fn variable(text: &str) -> Result<Given, String> {
+    Given::flag(text).ok_or_else(|| "it must be NAME=VALUE".to_owned())
+}
+
+/// The spellings of Go's flags.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("it must be true or false".to_owned()),
+    }
+}

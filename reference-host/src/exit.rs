@@ -1,0 +1,36 @@
+//! The exit codes of `packwire`: chosen here and nowhere else.
+
+/// How the command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    /// All that was asked for is done.
+    Done,
+    /// Something failed, was refused or was interrupted.
+    Failed,
+    /// What was typed is no command of ours.
+    Usage,
+}
+
+impl ExitCode {
+    /// For the end of `--help`.
+    pub(crate) const HELP: &str = "Exit codes:
+  0  all that was asked for is done
+  1  a build or check failed, or was interrupted
+  2  the command line is wrong";
+
+    /// The number that the shell sees.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+        }
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        code.number().into()
+    }
+}

@@ -1,0 +1,156 @@
+//! The lines of one build: `==> NAME: headline`, `    NAME: detail`.
+
+use std::sync::Arc;
+
+use super::terminal::{Colour, Paint, Terminal};
+
+/// Where one build, or one post-processor of it, prints. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct BuildUi {
+    terminal: Arc<Terminal>,
+    name: Arc<str>,
+    colour: Colour,
+}
+
+impl BuildUi {
+    /// The lines of the build `name`, the `index`th of the run.
+    #[must_use]
+    pub fn new(terminal: Arc<Terminal>, name: &str, index: usize) -> Self {
+        Self { terminal, name: name.into(), colour: Colour::of(index) }
+    }
+
+    /// The same build with another name before its lines, such as `NAME (TYPE)` for a post-processor.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Self {
+        Self { terminal: self.terminal.clone(), name: name.into(), colour: self.colour }
+    }
+
+    /// A headline.
+    pub fn say(&self, text: &str) {
+        self.print("==>", text, Paint::Bold(self.colour));
+    }
+
+    /// A detail.
+    pub fn message(&self, text: &str) {
+        self.print("   ", text, Paint::Light(self.colour));
+    }
+
+    /// What went wrong.
+    pub fn error(&self, text: &str) {
+        self.print("==>", text, Paint::Bold(Colour::Red));
+    }
+
+    /// Where all builds print.
+    #[must_use]
+    pub fn terminal(&self) -> &Arc<Terminal> {
+        &self.terminal
+    }
+
+    /// A line end that ends the text adds no empty line.
+    fn print(&self, mark: &str, text: &str, paint: Paint) {
+        self.terminal.print(&format!("{mark} {}: ", self.name), text.trim_end(), paint);
+    }
+}
+
+/// Says which build has which colour, where there are colours.
+pub fn announce_colours<'a>(terminal: &Terminal, builds: impl IntoIterator<Item = &'a str>) {
+    if !terminal.has_colours() {
+        return;
+    }
+    for (index, name) in builds.into_iter().enumerate() {
+        terminal.print(
+            &format!("{name}: "),
+            "output will be in this color.",
+            Paint::Light(Colour::of(index)),
+        );
+    }
+    terminal.print("", "", Paint::Plain);
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::secrets::Secrets;
+    use super::*;
+    use std::io::Write;
+    use std::sync::Mutex;
+
+    /// Remembers what was written, one entry for each write.
+    #[derive(Clone, Default)]
+    pub(in super::super) struct Recorder(Arc<Mutex<Vec<String>>>);
+
+    impl Recorder {
+        pub(in super::super) fn text(&self) -> String {
+            self.0.lock().unwrap().concat()
+        }
+    }
+
+    impl Write for Recorder {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().push(String::from_utf8(bytes.to_vec()).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    pub(in super::super) fn terminal(colours: bool) -> (Arc<Terminal>, Recorder) {
+        let recorder = Recorder::default();
+        let secrets = Arc::new(Secrets::default());
+        (Arc::new(Terminal::new(Box::new(recorder.clone()), colours, secrets)), recorder)
+    }
+
+    fn speak(ui: &BuildUi) {
+        ui.say("Building\nit\n");
+        ui.message("  a detail  \n\nanother");
+        ui.error("it broke");
+    }
+
+    #[test]
+    fn every_line_says_whose_it_is() {
+        let (terminal, recorder) = terminal(false);
+        speak(&BuildUi::new(terminal, "box", 0));
+        insta::assert_snapshot!(recorder.text(), @r"
+        ==> box: Building
+        ==> box: it
+            box:   a detail
+            box:
+            box: another
+        ==> box: it broke
+        ");
+    }
+
+    #[test]
+    fn builds_have_colours_and_errors_are_red() {
+        let (terminal, recorder) = terminal(true);
+        announce_colours(&terminal, ["a", "b"]);
+        speak(&BuildUi::new(terminal, "b", 1).named("b (manifest)"));
+        insta::assert_snapshot!(recorder.text().replace('\x1b', "ESC"), @r"
+        ESC[32ma: output will be in this color.ESC[0m
+        ESC[36mb: output will be in this color.ESC[0m
+
+        ESC[1mESC[36m==> b (manifest): BuildingESC[0m
+        ESC[1mESC[36m==> b (manifest): itESC[0m
+        ESC[36m    b (manifest):   a detailESC[0m
+        ESC[36m    b (manifest):ESC[0m
+        ESC[36m    b (manifest): anotherESC[0m
+        ESC[1mESC[31m==> b (manifest): it brokeESC[0m
+        ");
+    }
+
+    #[test]
+    fn secrets_and_control_characters_stay_inside() {
+        let (terminal, recorder) = terminal(false);
+        terminal.secrets().add("hunter22").unwrap();
+        BuildUi::new(terminal, "b\u{1b}", 0).say("\u{1b}[2Jpassword hunter22");
+        assert_eq!(recorder.text(), "==> b\\u{1b}: \\u{1b}[2Jpassword <sensitive>\n");
+    }
+
+    #[test]
+    fn a_text_is_one_write_so_that_lines_never_mix() {
+        let (terminal, recorder) = terminal(false);
+        BuildUi::new(terminal, "b", 0).say("one\ntwo");
+        assert_eq!(recorder.0.lock().unwrap().len(), 1);
+    }
+}
