@@ -95,10 +95,8 @@ pub async fn run(subject: &Subject, options: &Options) -> Result<Run, SuiteError
     let (wanted, left_out) = select::select(&ids, &options.only, &options.skip)?;
     let met = meet(subject, options).await?;
     let chosen: Vec<&'static Check> = checks::all().filter(|check| wanted.contains(&check.id)).collect();
-    let verdicts = match &met {
-        Preflight::Attached(_) => judge::judge(run_all(subject, options, chosen).await),
-        _ => Vec::new(),
-    };
+    let chosen = chosen.into_iter().filter(|check| is_worth_trying(check, &met)).collect();
+    let verdicts = judge::judge(run_all(subject, options, chosen).await);
     rig::end_descendants(rig::own_pid(), &[]);
     let never = !matches!(met, Preflight::Attached(_));
     let result = |requirement: Requirement| {
@@ -115,6 +113,16 @@ fn is_ours(requirement: &Requirement) -> bool {
     requirement.binds == Party::Plugin
         && requirement.level != Level::May
         && !matches!(requirement.seen, Seen::Unobservable(_))
+}
+
+/// Without an attach there is nothing to try, but the rule whose breach may explain that.
+fn is_worth_trying(check: &Check, met: &Preflight) -> bool {
+    match met {
+        Preflight::Attached(_) => true,
+        Preflight::NeverAttached { connections: 1.., .. } => check.id == "attach.bootstrap-then-attach",
+        Preflight::NeverAttached { end, .. } => end.is_some() && check.id == "launch.no-arguments",
+        Preflight::CannotStart(_) => false,
+    }
 }
 
 fn untried(requirement: &Requirement, never: bool, left_out: &[&str]) -> Verdict {
