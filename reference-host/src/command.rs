@@ -9,13 +9,18 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::cli::{Args, Build, Choice, Command, UsageError, Validate};
 use crate::exit::ExitCode;
+use crate::log::{Level, Log, LogError};
 use crate::plan::{Plan, Selection};
 use crate::report::{Report, Reported};
 use crate::template::{Given, PACKER_VERSION, RunContext, Template, TemplateError, Variables};
 use crate::ui::{Paint, Secrets, Terminal};
 
+use invocation::Shared;
+
 pub use invocation::Invocation;
 pub use plugins::{Described, Description};
+
+const VERSION: &str = concat!("packwire v", env!("CARGO_PKG_VERSION"));
 
 /// The whole of `packwire`: reads the process's command line and does what it says.
 #[must_use]
@@ -28,7 +33,11 @@ pub fn main() -> ExitCode {
 pub fn run(mut invocation: Invocation) -> ExitCode {
     let args = Args::read(std::mem::take(&mut invocation.arguments));
     let colours = args.as_ref().map_or(true, Args::wants_colours);
-    let desk = Desk::open(invocation, colours);
+    let (desk, refused) = Desk::open(invocation, colours);
+    if let Some(refused) = refused {
+        desk.tell(&refused);
+        return ExitCode::Failed;
+    }
     match args {
         Ok(args) => desk.serve(args.command),
         Err(UsageError::NotThereYet(refused)) => {
@@ -53,6 +62,7 @@ struct Desk {
     invocation: Invocation,
     out: Terminal,
     err: Terminal,
+    log: Log,
     secrets: Arc<Secrets>,
 }
 
@@ -60,13 +70,22 @@ struct Desk {
 struct Failed;
 
 impl Desk {
-    fn open(mut invocation: Invocation, colours: bool) -> Self {
+    /// Prepares the outputs; a log that cannot be written leaves the desk without one, and says why.
+    fn open(mut invocation: Invocation, colours: bool) -> (Self, Option<LogError>) {
         let secrets = Arc::new(Secrets::default());
         let colours = colours && invocation.allows_colours();
         let (stdout, stderr) = invocation.take_outputs();
+        let stderr = Shared::new(stderr);
         let out = Terminal::new(stdout, colours && invocation.stdout_is_terminal, secrets.clone());
-        let err = Terminal::new(stderr, colours && invocation.stderr_is_terminal, secrets.clone());
-        Self { invocation, out, err, secrets }
+        let err = Terminal::new(
+            Box::new(stderr.clone()),
+            colours && invocation.stderr_is_terminal,
+            secrets.clone(),
+        );
+        let (writers, refused) = invocation.log_writers(&stderr);
+        let log = Log::new(writers, invocation.clock, secrets.clone());
+        log.say(Level::Info, VERSION);
+        (Self { invocation, out, err, log, secrets }, refused)
     }
 
     fn serve(&self, command: Command) -> ExitCode {
@@ -112,15 +131,14 @@ impl Desk {
 
     fn refuse(&self, what: &str, hint: &str) -> Result<(), Failed> {
         let report = Report::new(&format!("{what} is not there yet")).with_hint(Some(hint.to_owned()));
-        self.show(&report);
+        self.show(report);
         Err(Failed)
     }
 
     fn plan(&self, choice: &Choice) -> Result<Plan, Failed> {
         let template = self.template(&choice.template)?;
         let run = self.invocation.run_context(&choice.template);
-        let variables = self.told(self.variables(&template, choice, &run))?;
-        self.mask(&variables);
+        let variables = self.variables(&template, choice, &run)?;
         let builds = self.told(template.resolve(&variables, &run))?;
         let selection = Selection { only: choice.only.clone(), except: choice.except.clone() };
         self.told(Plan::of(template.source, builds, &selection, &self.catalog()?))
@@ -130,31 +148,45 @@ impl Desk {
         self.told(Template::read_in(&self.invocation.directory, path))
     }
 
-    fn variables(
-        &self,
-        template: &Template,
-        choice: &Choice,
-        run: &RunContext,
-    ) -> Result<Variables, TemplateError> {
+    /// Settles the variables. From here on no sensitive value is printed; one that cannot be masked is said to be so.
+    fn variables(&self, template: &Template, choice: &Choice, run: &RunContext) -> Result<Variables, Failed> {
+        let given = self.told(self.given(choice))?;
+        for secret in Variables::foreseen_secrets(template, &given) {
+            let _said_below = self.secrets.add(&secret);
+        }
+        let variables = self.told(Variables::settle(template, &given, run))?;
+        for (name, secret) in variables.sensitive() {
+            if let Err(refused) = self.secrets.add(secret) {
+                self.err.print(
+                    "warning: ",
+                    &format!("variable `{name}` is not masked: {refused}"),
+                    Paint::Plain,
+                );
+            }
+        }
+        Ok(variables)
+    }
+
+    /// Files first, whatever their place on the command line, as Packer does.
+    fn given(&self, choice: &Choice) -> Result<Vec<Given>, TemplateError> {
         let mut given = Vec::new();
         for file in &choice.variable_files {
             given.extend(Given::file(&self.invocation.directory, file)?);
         }
         given.extend(choice.variables.iter().cloned());
-        Variables::settle(template, &given, run)
-    }
-
-    /// From here on no sensitive value is printed; one that cannot be masked is said to be so.
-    fn mask(&self, variables: &Variables) {
-        for secret in variables.sensitive().iter().filter(|secret| !secret.is_empty()) {
-            if let Err(refused) = self.secrets.add(secret) {
-                self.err.print("warning: ", &refused.to_string(), Paint::Plain);
-            }
-        }
+        Ok(given)
     }
 
     fn catalog(&self) -> Result<Catalog, Failed> {
-        self.told(Catalog::find(&self.invocation.catalog_environment()))
+        let catalog = self.told(Catalog::find(&self.invocation.catalog_environment()))?;
+        for candidate in &catalog.candidates {
+            self.log.say(Level::Debug, &format!("found {} ({})", candidate.command, candidate.origin));
+        }
+        for rejected in &catalog.rejected {
+            self.log
+                .say(Level::Debug, &format!("not taken: {}: {}", rejected.path.display(), rejected.reason));
+        }
+        Ok(catalog)
     }
 
     fn told<T>(&self, result: Result<T, impl Reported>) -> Result<T, Failed> {
@@ -165,10 +197,12 @@ impl Desk {
     }
 
     fn tell(&self, error: &dyn Reported) {
-        error.reports().iter().for_each(|report| self.show(report));
+        error.reports().into_iter().for_each(|report| self.show(report));
     }
 
-    fn show(&self, report: &Report) {
+    fn show(&self, report: Report) {
+        let report = report.masked(&self.secrets);
+        self.log.say(Level::Error, &report.to_string());
         self.err.print_styled(&report.rendered(self.err.has_colours()));
     }
 

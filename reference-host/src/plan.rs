@@ -10,8 +10,10 @@ use crate::spell;
 use crate::template::{Config, ResolvedBuild, ResolvedProvisioner, Source, Word};
 
 mod check;
+mod fit;
 
 pub use check::{Problem, SchemaError, check_config};
+pub use fit::fit_config;
 
 /// What will be run by whom.
 #[derive(Clone, Debug, PartialEq)]

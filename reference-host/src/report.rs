@@ -10,7 +10,7 @@ use crate::log::LogError;
 use crate::plan::PlanError;
 use crate::spell;
 use crate::template::{Problem, Source, Span, TemplateError, Word};
-use crate::ui::escaped;
+use crate::ui::{Secrets, escaped};
 
 /// Lines are wrapped here, whatever the terminal: a report looks the same in every log.
 const WIDTH: usize = 100;
@@ -62,6 +62,15 @@ impl Report {
             LabeledSpan::new(Some(lines_escaped(&label)), span.start, span.end.saturating_sub(span.start))
         };
         self.labels = labels.into_iter().map(label).collect();
+        self
+    }
+
+    /// The same without secrets in our own words; the text pointed into is masked line by line when it is printed.
+    #[must_use]
+    pub fn masked(mut self, secrets: &Secrets) -> Self {
+        self.message = secrets.masked(&self.message);
+        self.hint = self.hint.map(|hint| secrets.masked(&hint));
+        self.cause = self.cause.map(|Cause(cause)| Cause(secrets.masked(&cause)));
         self
     }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
 
 use crate::catalog::Environment;
+use crate::log::{self, LogError};
 use crate::template::RunContext;
 
 /// Where outputs go.
@@ -95,8 +97,44 @@ impl Invocation {
         self.variable("NO_COLOR").is_none() && self.variable("PACKER_NO_COLOR").is_none()
     }
 
+    /// Where the log goes, and why it does not go to its file.
+    pub(super) fn log_writers(&self, stderr: &Shared) -> (Vec<Output>, Option<LogError>) {
+        let mut writers: Vec<Output> = Vec::new();
+        if log::is_wanted(self.variable("PACKER_LOG").map(OsString::as_os_str)) {
+            writers.push(Box::new(stderr.clone()));
+        }
+        match self.variable("PACKER_LOG_PATH").map(|path| log::open(&self.directory.join(path))) {
+            Some(Ok(file)) => writers.push(Box::new(file)),
+            Some(Err(refused)) => return (writers, Some(refused)),
+            None => {}
+        }
+        (writers, None)
+    }
+
     pub(super) fn take_outputs(&mut self) -> (Output, Output) {
         let taken = |output: &mut Output| std::mem::replace(output, Box::new(std::io::sink()));
         (taken(&mut self.stdout), taken(&mut self.stderr))
+    }
+}
+
+/// One output that several write to, each whole lines at a time.
+#[derive(Clone)]
+pub(super) struct Shared(Arc<Mutex<Output>>);
+
+impl Shared {
+    pub(super) fn new(output: Output) -> Self {
+        Self(Arc::new(Mutex::new(output)))
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        output.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
     }
 }

@@ -127,7 +127,7 @@ fn case_problem<'a>(
 }
 
 /// A local reference's target. Chains of references are followed so far, then given up: they may be circles.
-fn followed<'a>(root: &'a Value, schema: &'a Value) -> Option<&'a Value> {
+pub(super) fn followed<'a>(root: &'a Value, schema: &'a Value) -> Option<&'a Value> {
     let mut schema = schema;
     for _ in 0..16 {
         match schema.get("$ref").and_then(Value::as_str) {

@@ -160,22 +160,22 @@ fn bounded(length: usize, at: Span) -> Result<(), Problem> {
     if length > LONGEST { Err(Problem::TooLong { at, limit: LONGEST }) } else { Ok(()) }
 }
 
-/// The variables that a text asks for, and where.
-pub(super) fn references(phrase: Phrase<'_>) -> Result<Vec<(String, Span)>, Problem> {
+/// The names that a text asks `function` for, which is `user` or `env`, and where.
+pub(super) fn references(phrase: Phrase<'_>, function: &str) -> Result<Vec<(String, Span)>, Problem> {
     let mut found = Vec::new();
     for piece in expression::parse(phrase)? {
         if let Piece::Call(call) = piece {
-            collect(&call, &mut found);
+            collect(&call, function, &mut found);
         }
     }
     Ok(found)
 }
 
-fn collect(call: &Call, found: &mut Vec<(String, Span)>) {
+fn collect(call: &Call, function: &str, found: &mut Vec<(String, Span)>) {
     for argument in &call.arguments {
         match argument {
-            Argument::Text(name) if call.name == "user" => found.push((name.clone(), call.at)),
-            Argument::Call(inner) => collect(inner, found),
+            Argument::Text(name) if call.name == function => found.push((name.clone(), call.at)),
+            Argument::Call(inner) => collect(inner, function, found),
             Argument::Text(_) | Argument::Number(_) => {}
         }
     }

@@ -1,6 +1,6 @@
 //! Which value each variable has: template default < given values, later ones winning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::expression::Phrase;
 use super::function::{self, Scope};
@@ -17,7 +17,8 @@ const LONGEST_CHAIN: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables {
     values: BTreeMap<String, String>,
-    sensitive: Vec<String>,
+    sensitive: BTreeSet<String>,
+    hidden: BTreeSet<String>,
 }
 
 impl Variables {
@@ -41,7 +42,21 @@ impl Variables {
         if !problems.is_empty() {
             return Err(TemplateError::Wrong { text: template.source.clone(), problems });
         }
-        Ok(Self { sensitive: sensitive(template, &settling.values), values: settling.values })
+        let sensitive = template.variables.iter().filter(|variable| variable.sensitive);
+        let sensitive = sensitive.map(|variable| variable.name.text.clone()).collect();
+        Ok(Self { values: settling.values, sensitive, hidden: hidden(template) })
+    }
+
+    /// What can be known to be secret before variables are settled: messages about settling must not show it.
+    #[must_use]
+    pub fn foreseen_secrets(template: &Template, given: &[Given]) -> Vec<String> {
+        let sensitive = template.variables.iter().filter(|variable| variable.sensitive);
+        let texts = sensitive.flat_map(|variable| {
+            let given = given.iter().filter(|given| given.name == variable.name.text);
+            let default = variable.default.iter().map(|default| default.text.clone());
+            given.map(|given| given.value.clone()).chain(default)
+        });
+        texts.filter(|text| !text.is_empty()).collect()
     }
 
     /// The values, by name.
@@ -50,16 +65,28 @@ impl Variables {
         &self.values
     }
 
-    /// The values that nobody may see.
+    /// Names and values that nobody may see; no value is empty.
+    pub fn sensitive(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.values.iter().filter(|(name, value)| self.sensitive.contains(*name) && !value.is_empty())
+    }
+
+    /// The variables of the environment that sensitive variables are made from: no plugin inherits them.
     #[must_use]
-    pub fn sensitive(&self) -> &[String] {
-        &self.sensitive
+    pub fn hidden_environment(&self) -> &BTreeSet<String> {
+        &self.hidden
     }
 }
 
-fn sensitive(template: &Template, values: &BTreeMap<String, String>) -> Vec<String> {
+fn hidden(template: &Template) -> BTreeSet<String> {
     let sensitive = template.variables.iter().filter(|variable| variable.sensitive);
-    sensitive.filter_map(|variable| values.get(&variable.name.text).cloned()).collect()
+    let defaults = sensitive.filter_map(|variable| variable.default.as_ref());
+    let phrases = defaults.map(|default| Phrase {
+        source: &template.source,
+        literal: default.span,
+        text: &default.text,
+    });
+    let asked = phrases.filter_map(|phrase| function::references(phrase, "env").ok());
+    asked.flatten().map(|(name, _)| name).collect()
 }
 
 fn unknown(template: &Template, given: &[Given]) -> Vec<Problem> {
@@ -111,7 +138,7 @@ impl Settling<'_> {
     fn rendered(&mut self, name: &str, default: &Word, depth: usize) -> Result<String, Problem> {
         let template = self.template;
         let phrase = Phrase { source: &template.source, literal: default.span, text: &default.text };
-        for (needed, at) in function::references(phrase)? {
+        for (needed, at) in function::references(phrase, "user")? {
             if depth > LONGEST_CHAIN || needed == name {
                 return Err(Problem::VariableCycle { at, name: name.to_owned() });
             }

@@ -6,9 +6,7 @@ fn checked(template: &str) -> String {
     Rig::with_template(template).run("validate -syntax-only template.json")
 }
 
-#[test]
-fn a_good_template_passes() {
-    let template = r#"{
+const GOOD: &str = r#"{
   "_comment": "anything",
   "description": "a file",
   "min_packer_version": "1.4.0",
@@ -23,7 +21,9 @@ fn a_good_template_passes() {
      "override": {"one": {"inline": ["true"]}}, "inline": ["false"]}
   ]
 }"#;
-    insta::assert_snapshot!(checked(template), @r"
+#[test]
+fn a_good_template_passes() {
+    insta::assert_snapshot!(checked(GOOD), @r"
     $ packwire validate -syntax-only template.json
     Syntax-only check passed. Everything looks okay.
     --- stderr ---
@@ -59,7 +59,7 @@ fn a_template_without_builders_is_refused() {
 #[test]
 fn an_unknown_function_is_refused() {
     insta::assert_snapshot!(checked(
-        "{\"builders\": [{\n  \"type\": \"file\",\n  \"target\": \"a\\t{{uesr `x`}} {{consul_key `k`}}\"\n}]}"
+        "{\"builders\": [{\n  \"type\": \"file\",\n  \"target\": \"a\\t{{uesr `x`}}\",\n  \"content\": \"{{consul_key `k`}}\"\n}]}"
     ));
 }
 
@@ -126,4 +126,16 @@ fn a_report_has_colours_on_a_terminal_unless_they_are_forbidden() {
     assert!(colourful.run("validate -syntax-only template.json").contains("ESC["));
     let forbidden = Rig::with_template("{}").on_a_terminal().variable("NO_COLOR", "1");
     assert!(!forbidden.run("validate -syntax-only template.json").contains("ESC["));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_template_is_read_or_refused(at in 0_usize..400, removed in 0_usize..8, added in "([{}\\[\\]\",:`\\\\u09]|null|7){0,4}") {
+        let mut text = GOOD.to_owned();
+        let start = text.floor_char_boundary(at.min(text.len()));
+        let end = text.floor_char_boundary((start + removed).min(text.len()));
+        text.replace_range(start..end.max(start), &added);
+        let shown = checked(&text);
+        proptest::prop_assert!(shown.contains("--- exit 0 ---") || shown.contains("  x "), "{shown}");
+    }
 }
