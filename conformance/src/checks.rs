@@ -3,11 +3,15 @@
 mod attach;
 mod exit;
 mod launch;
+mod log;
+mod token;
+mod version;
 
 use crate::check::Check;
 
 /// The chapters, in the order of SPEC.md.
-const CHAPTERS: &[&[Check]] = &[launch::CHECKS, attach::CHECKS, exit::CHECKS];
+const CHAPTERS: &[&[Check]] =
+    &[launch::CHECKS, attach::CHECKS, version::CHECKS, token::CHECKS, log::CHECKS, exit::CHECKS];
 
 /// Every check, in the order of SPEC.md's chapters.
 pub fn all() -> impl Iterator<Item = &'static Check> {

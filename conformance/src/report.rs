@@ -21,7 +21,7 @@ pub(crate) fn verdict(run: &Run) -> String {
     match &run.met {
         Preflight::Attached(_) if failed > 0 => format!("not conformant ({failed} of {all} rules broken)"),
         Preflight::Attached(_) if errors > 0 => {
-            format!("no verdict ({errors} checks ended in an error of the suite)")
+            format!("no verdict (an error of the suite in {errors} of {all} rules)")
         }
         Preflight::Attached(_) if untried > 0 => {
             format!("conformant as far as tested ({passed} of {all} rules tried)")

@@ -1,5 +1,6 @@
 //! One isolated run of the program under test: fresh directories, hosts, processes, a record, and watchers at the end.
 
+mod doomed;
 mod family;
 mod host;
 mod launch;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use crate::check::{Outcome, Stop};
 use crate::subject::Subject;
 
+pub use doomed::Doomed;
 pub use family::Relative;
 pub use host::{Answer, Hello, Host, Listens, Manners};
 pub use launch::{Launch, Places, Stdin};
@@ -161,22 +163,33 @@ impl Rig {
 impl Trial {
     /// Waits for the attach; without it the check ends here.
     pub async fn attached(&self) -> Result<Attached, Stop> {
+        match self.await_attach().await {
+            Ok(attached) => Ok(attached),
+            Err(observed) => self.plugin.lacks(attaches_in_time(), observed),
+        }
+    }
+
+    /// Waits for the attach where that is what the rule is about, and records whether it came.
+    pub async fn attaches(&self, expected: impl Into<String>) -> Option<Attached> {
+        let attached = self.await_attach().await;
+        let observed =
+            attached.as_ref().map(|attached| format!("it attached after {} ms", attached.took.as_millis()));
+        let observed = observed.unwrap_or_else(Clone::clone);
+        self.plugin.saw(expected, attached.is_ok(), observed);
+        attached.ok()
+    }
+
+    async fn await_attach(&self) -> Result<Attached, String> {
         let Self { host, plugin } = self.clone();
         let hello = tokio::select! {
             hello = host.attached(ATTACH_WITHIN) => hello,
             _ = plugin.exit(ATTACH_WITHIN) => host.hellos().first().cloned(),
         };
-        match hello {
-            Some(hello) => Ok(Attached { host, took: plugin.age(), plugin, hello }),
-            None => {
-                let observed = plugin.ended().map(|end| format!("it {end} before it attached"));
-                let silent = || {
-                    format!(
-                        "no attach, and it is still running; {} connections came",
-                        host.connections().len()
-                    )
-                };
-                plugin.lacks(attaches_in_time(), observed.unwrap_or_else(silent))
+        match (hello, plugin.ended()) {
+            (Some(hello), _) => Ok(Attached { host, took: plugin.age(), plugin, hello }),
+            (None, Some(end)) => Err(format!("it {end} before it attached")),
+            (None, None) => {
+                Err(format!("no attach, and it still ran; {} connections came", host.connections().len()))
             }
         }
     }

@@ -95,17 +95,18 @@ pub async fn run(subject: &Subject, options: &Options) -> Result<Run, SuiteError
     let (wanted, left_out) = select::select(&ids, &options.only, &options.skip)?;
     let met = meet(subject, options).await?;
     let chosen: Vec<&'static Check> = checks::all().filter(|check| wanted.contains(&check.id)).collect();
-    let chosen = chosen.into_iter().filter(|check| is_worth_trying(check, &met)).collect();
+    let never = !matches!(met, Preflight::Attached(_));
+    let by_name = !options.only.is_empty();
+    let chosen = chosen.into_iter().filter(|check| by_name || is_worth_trying(check, &met)).collect();
     let verdicts = judge::judge(run_all(subject, options, chosen).await);
     rig::end_descendants(rig::own_pid(), &[]);
-    let never = !matches!(met, Preflight::Attached(_));
     let result = |requirement: Requirement| {
         let known = verdicts.iter().find(|verdict| verdict.id == requirement.id);
         let verdict = known.cloned().unwrap_or_else(|| untried(&requirement, never, &left_out));
         (requirement, verdict)
     };
-    let left_out_or_wanted = requirements.clone();
-    Ok(Run { met, results: left_out_or_wanted.into_iter().map(result).collect(), took: began.elapsed() })
+    let results = requirements.iter().cloned().map(result).collect();
+    Ok(Run { met, results, took: began.elapsed() })
 }
 
 /// Whether a requirement is one that this suite could try: it binds plugins and can be seen.
@@ -115,12 +116,12 @@ fn is_ours(requirement: &Requirement) -> bool {
         && !matches!(requirement.seen, Seen::Unobservable(_))
 }
 
-/// Without an attach there is nothing to try, but the rule whose breach may explain that.
+/// Nobody wants forty verdicts on a program that never attaches: only the one rule is tried whose breach may explain
+/// that, and what was asked for by name.
 fn is_worth_trying(check: &Check, met: &Preflight) -> bool {
     match met {
         Preflight::Attached(_) => true,
-        Preflight::NeverAttached { connections: 1.., .. } => check.id == "attach.bootstrap-then-attach",
-        Preflight::NeverAttached { end, .. } => end.is_some() && check.id == "launch.no-arguments",
+        Preflight::NeverAttached { connections, .. } => *connections > 0 && check.id == "attach.bootstrap-then-attach",
         Preflight::CannotStart(_) => false,
     }
 }

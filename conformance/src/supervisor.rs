@@ -40,6 +40,8 @@ pub(crate) enum Task {
     Check(String),
     /// See whether the program attaches at all.
     Preflight { within: Duration },
+    /// Be a host in session until killed; there is no answer.
+    Host,
 }
 
 /// What a supervisor answers.
@@ -170,6 +172,9 @@ async fn run(job: Job) -> io::Result<Answer> {
     let rig = Rig::new(job.subject, job.slow, &job.root)?;
     match job.task {
         Task::Preflight { within } => Ok(Answer::Preflight(preflight::meet(rig, within).await)),
+        Task::Host => {
+            Err(rig.host_until_killed().await.err().unwrap_or_else(|| io::Error::other("the host has ended")))
+        }
         Task::Check(id) => {
             let check =
                 checks::find(&id).ok_or_else(|| io::Error::other(format!("there is no check {id}")))?;

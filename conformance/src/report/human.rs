@@ -20,10 +20,12 @@ pub fn human(run: &Run, subject: &Subject, colour: bool) -> String {
             let (name, version, protocol) =
                 (&introduction.name, &introduction.version, introduction.protocol);
             page.line(format_args!("plugin {name} {version} · protocol {protocol} · {components}"));
-            page.chapters(run);
-            page.details(run, subject);
         }
         Preflight::NeverAttached { .. } | Preflight::CannotStart(_) => page.never_attached(&run.met),
+    }
+    if run.count(Status::NotExercised) < run.results.len() {
+        page.chapters(run);
+        page.details(run, subject);
     }
     page.ending(run);
     page.text

@@ -227,6 +227,11 @@ impl Host {
         self.transcript().into_iter().filter(|entry| entry.sender == Sender::Plugin).collect()
     }
 
+    /// The bytes that the plugin sent so far, on all connections, up to 16 MiB.
+    pub fn bytes_from_plugin(&self) -> Vec<u8> {
+        self.state.transcript.received.borrow().clone()
+    }
+
     /// Waits until the transcript holds such a message; `within` is stretched by `--slow`.
     pub async fn hears(&self, within: Duration, wanted: impl Fn(&Message) -> bool) -> bool {
         let transcript = &self.state.transcript;

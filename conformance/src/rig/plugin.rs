@@ -140,10 +140,15 @@ impl Plugin {
 
     /// Waits for its end and records whether it is the promised one in time; the clock starts now.
     pub async fn exits_with(&self, code: i32, within: Duration) -> Option<End> {
+        self.exits_as("", code, within).await
+    }
+
+    /// The same, with words before the promise that say in which case it is made.
+    pub async fn exits_as(&self, case: &str, code: i32, within: Duration) -> Option<End> {
         let began = Instant::now();
         let end = self.exit(within).await;
         let took = self.ended.get().map_or_else(|| began.elapsed(), |(_, at)| (self.started + at) - began);
-        let expected = format!("exits with status {code} within {} s", within.as_secs_f64());
+        let expected = format!("{case}exits with status {code} within {} s", within.as_secs_f64());
         let observed = end.map_or_else(|| "it was still running then".to_owned(), |end| end.to_string());
         self.saw_in(expected, end == Some(End::Code(code)), observed, within, took);
         end

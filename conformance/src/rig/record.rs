@@ -20,6 +20,11 @@ impl Record {
         Self { began: Instant::now(), slow, observations: RefCell::default(), tasks: RefCell::default() }
     }
 
+    /// The user's `--slow`.
+    pub(super) fn slow(&self) -> f64 {
+        self.slow
+    }
+
     /// A time as the user's `--slow` stretches it.
     pub(super) fn stretch(&self, time: Duration) -> Duration {
         time.mul_f64(self.slow)

@@ -16,6 +16,12 @@ pub struct Socket {
     pub remote: String,
 }
 
+impl std::fmt::Display for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.family, self.local)
+    }
+}
+
 /// The processor time, user and system, that a living process has used.
 pub(super) fn cpu_time(pid: i32) -> Option<Duration> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;

@@ -15,8 +15,13 @@ use super::transcript::{Entry, Frames, Sender};
 #[derive(Default)]
 pub(super) struct Transcript {
     pub(super) entries: RefCell<Vec<Entry>>,
+    /// The bytes that the plugin sent, up to a bound.
+    pub(super) received: RefCell<Vec<u8>>,
     pub(super) news: tokio::sync::Notify,
 }
+
+/// More bytes than this are decoded, not kept.
+const KEPT: usize = 16 << 20;
 
 /// One direction of one connection.
 pub(super) struct Ear {
@@ -33,6 +38,11 @@ impl Ear {
     }
 
     fn hear(&mut self, heard: &[u8]) {
+        if self.sender == Sender::Plugin {
+            let mut received = self.transcript.received.borrow_mut();
+            let room = KEPT.saturating_sub(received.len());
+            received.extend_from_slice(&heard[..heard.len().min(room)]);
+        }
         let (at, connection, sender) = (self.began.elapsed(), self.connection, self.sender);
         for (bytes, message) in self.frames.take(heard) {
             self.transcript.entries.borrow_mut().push(Entry { at, connection, sender, bytes, message });

@@ -1,0 +1,85 @@
+//! Logging and standard streams.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::check::{Check, Checked, Class, Level, Stop};
+use crate::rig::{Answer, Launch, Manners, Plugin, Rig};
+
+/// How long each of the short lives may last.
+const LIFE: Duration = Duration::from_secs(5);
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "log.stdout-silent",
+        level: Level::Should,
+        class: Class::Any,
+        title: "writes nothing to standard output",
+        why: "It is a log as well, so it harms nothing, but stderr is the place where people look.",
+        seen: "Standard output of every process that the suite starts: here a session, a refusal, and starts without \
+               a host.",
+        budgets: &[],
+        mutants: &["prints-banner"],
+        lasts: Duration::from_millis(100),
+        run: |rig| Box::pin(stdout_silent(rig)),
+    },
+    Check {
+        id: "log.stderr-utf8-lines",
+        level: Level::Should,
+        class: Class::Any,
+        title: "logs plain lines of UTF-8",
+        why: "Hosts store the log, prefix its lines and show them elsewhere; colours and other encodings become noise.",
+        seen: "Standard error of every process that the suite starts: here a session, a refusal, and starts without \
+               a host.",
+        budgets: &[],
+        mutants: &["ansi-on-pipe", "latin1-log"],
+        lasts: Duration::from_millis(100),
+        run: |rig| Box::pin(stderr_utf8_lines(rig)),
+    },
+];
+
+async fn stdout_silent(rig: &Rig) -> Checked {
+    for (life, plugin) in lives(rig).await? {
+        let printed = plugin.stdout_bytes();
+        let observed = format!("{} bytes: {}", printed.len(), excerpt(&printed));
+        plugin.saw(format!("stdout stays empty {life}"), printed.is_empty(), observed);
+    }
+    Ok(())
+}
+
+async fn stderr_utf8_lines(rig: &Rig) -> Checked {
+    for (life, plugin) in lives(rig).await? {
+        let printed = plugin.stderr_bytes();
+        let wrong = std::str::from_utf8(&printed).err().map(|error| error.valid_up_to());
+        let observed = wrong.map_or_else(|| "UTF-8".to_owned(), |at| excerpt(&printed[at..]));
+        plugin.saw(format!("stderr is UTF-8 {life}"), wrong.is_none(), observed);
+        let escape = printed.iter().position(|byte| *byte == 0x1b);
+        let observed = escape.map_or_else(|| "none".to_owned(), |at| excerpt(&printed[at..]));
+        plugin.saw(format!("stderr has no escape sequences {life}"), escape.is_none(), observed);
+    }
+    Ok(())
+}
+
+/// Some short lives in which a plugin has something to say.
+async fn lives(rig: &Rig) -> Result<[(&'static str, Rc<Plugin>); 4], Stop> {
+    let refusal =
+        Manners { answer: Some(Answer::Refused("this is a test".to_owned())), ..Manners::default() };
+    let (session, refused) = (rig.attach(Manners::default()).await?, rig.attach(refusal).await?);
+    session.host.answer(Answer::Leave);
+    let by_hand = rig.launch(&Launch::bare())?;
+    let lost = rig.launch(&session.host.launch().with("PACKER_PLUGIN_ADDRESS", "nonsense"))?;
+    let all = [
+        ("in a session", session.plugin),
+        ("after a refusal", refused.plugin),
+        ("when started by hand", by_hand),
+        ("with an address that is none", lost),
+    ];
+    for (_, plugin) in &all {
+        plugin.exit(LIFE).await;
+    }
+    Ok(all)
+}
+
+fn excerpt(bytes: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(80)]))
+}
