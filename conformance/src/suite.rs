@@ -121,7 +121,9 @@ fn is_ours(requirement: &Requirement) -> bool {
 fn is_worth_trying(check: &Check, met: &Preflight) -> bool {
     match met {
         Preflight::Attached(_) => true,
-        Preflight::NeverAttached { connections, .. } => *connections > 0 && check.id == "attach.bootstrap-then-attach",
+        Preflight::NeverAttached { connections, .. } => {
+            *connections > 0 && check.id == "attach.bootstrap-then-attach"
+        }
         Preflight::CannotStart(_) => false,
     }
 }
