@@ -10,10 +10,15 @@ use crate::spell;
 use crate::template::{Config, ResolvedBuild, ResolvedProvisioner, Source, Word};
 
 mod check;
+mod configs;
 mod fit;
+mod secret;
+mod walk;
 
 pub use check::{Problem, SchemaError, check_config};
+pub use configs::BadConfig;
 pub use fit::fit_config;
+pub use secret::secrets_of;
 
 /// What will be run by whom.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +102,24 @@ pub enum PlanError {
         text: Source,
         /// Each with the place that names it; at least one.
         unknown: Vec<(Word, Unknown)>,
+    },
+    /// Configurations are not what their components' schemas want.
+    #[error("some configurations of {} are wrong", text.name())]
+    BadConfigs {
+        /// The template.
+        text: Source,
+        /// At least one.
+        problems: Vec<BadConfig>,
+    },
+    /// A component's schema cannot be used: a bug in its plugin.
+    #[error("the {kind} `{name}` has a configuration schema that cannot be used")]
+    BadSchema {
+        /// The component's kind,
+        kind: Kind,
+        /// and its name.
+        name: String,
+        /// What is wrong with it.
+        why: String,
     },
 }
 

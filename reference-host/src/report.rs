@@ -7,7 +7,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Na
 use crate::catalog::{CatalogError, Unknown};
 use crate::cli::NotThereYet;
 use crate::log::LogError;
-use crate::plan::PlanError;
+use crate::plan::{BadConfig, PlanError};
 use crate::spell;
 use crate::template::{Problem, Source, Span, TemplateError, Word};
 use crate::ui::{Secrets, escaped};
@@ -59,7 +59,7 @@ impl Report {
             self.text = Some(NamedSource::new(escaped(text.name()), harmless(text.text())));
         }
         let label = |(span, label): (Span, String)| {
-            LabeledSpan::new(Some(lines_escaped(&label)), span.start, span.end.saturating_sub(span.start))
+            LabeledSpan::new(Some(lines_escaped(&label)), span.start, length(text.text(), span))
         };
         self.labels = labels.into_iter().map(label).collect();
         self
@@ -110,6 +110,15 @@ impl Diagnostic for Report {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         (!self.labels.is_empty()).then(|| Box::new(self.labels.iter().cloned()) as Box<_>)
+    }
+}
+
+/// How much to underline: of what goes over several lines only the bracket that opens it.
+fn length(text: &str, span: Span) -> usize {
+    match text.get(span.start..span.end) {
+        Some(part) if part.contains('\n') => 1,
+        Some(part) => part.len(),
+        None => 0,
     }
 }
 
@@ -170,6 +179,8 @@ impl Reported for PlanError {
                 vec![Report::new(self).with_hint(hint)]
             }
             Self::NothingLeft => vec![Report::new(self)],
+            Self::BadSchema { why, .. } => vec![Report::new(self).with_cause(why)],
+            Self::BadConfigs { text, problems } => problems.iter().map(|bad| bad_config(text, bad)).collect(),
             Self::UnknownComponents { text, unknown } => {
                 unknown.iter().map(|(word, unknown)| unknown_component(text, word, unknown)).collect()
             }
@@ -193,6 +204,12 @@ fn each(text: &Source, problems: &[Problem]) -> Vec<Report> {
     let report =
         |problem: &Problem| Report::new(problem).with_hint(problem.hint()).pointing(text, problem.labels());
     problems.iter().map(report).collect()
+}
+
+fn bad_config(text: &Source, bad: &BadConfig) -> Report {
+    let BadConfig { kind, name, at, problem } = bad;
+    let message = format!("the {kind} `{name}` cannot be configured: {}", problem.message);
+    Report::new(&message).with_hint(problem.hint.clone()).pointing(text, vec![(*at, "here".to_owned())])
 }
 
 fn unknown_component(text: &Source, word: &Word, unknown: &Unknown) -> Report {

@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-/// More than any honest schema and configuration need.
-const MOST_STEPS: usize = 1_000_000;
-const DEEPEST: usize = 128;
+use super::walk::{below, walk};
 
 /// One thing that is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +34,7 @@ pub fn check_config(schema: &str, config: &Value) -> Result<Vec<Problem>, Schema
     let unusable = |why: String| SchemaError { why };
     let schema: Value = serde_json::from_str(schema).map_err(|error| unusable(error.to_string()))?;
     let validator = jsonschema::validator_for(&schema).map_err(|error| unusable(error.to_string()))?;
-    let mut walk = CaseWalk { root: &schema, problems: Vec::new(), steps: MOST_STEPS };
-    walk.visit(&schema, config, "", 0);
-    let mut problems = walk.problems;
+    let mut problems = case_problems(&schema, config);
     let reported = validator.iter_errors(config).flat_map(|error| problems_of(&error, &schema));
     for problem in reported.collect::<Vec<_>>() {
         if problems.iter().all(|known| known.pointer != problem.pointer) {
@@ -56,7 +52,7 @@ fn problems_of(error: &jsonschema::ValidationError<'_>, schema: &Value) -> Vec<P
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => unexpected
             .iter()
             .map(|key| Problem {
-                pointer: format!("{pointer}/{}", escaped(key)),
+                pointer: below(&pointer, key),
                 message: format!("`{key}` is unknown here"),
                 hint: near(schema, error, key),
             })
@@ -76,44 +72,18 @@ fn near(schema: &Value, error: &jsonschema::ValidationError<'_>, key: &str) -> O
     crate::spell::hint(crate::spell::nearest(key, known.iter().copied()).as_deref(), known)
 }
 
-/// Looks for keys that differ from a property only in case: Go's decoder takes `DRY_RUN` for `dry_run`, so that two such
-/// keys would mean different things in different languages.
-struct CaseWalk<'a> {
-    root: &'a Value,
-    problems: Vec<Problem>,
-    /// How many steps are left: a schema may refer to itself in circles that no configuration ends.
-    steps: usize,
-}
-
-impl<'a> CaseWalk<'a> {
-    fn visit(&mut self, schema: &'a Value, config: &Value, pointer: &str, depth: usize) {
-        let Some(steps) = self.steps.checked_sub(1).filter(|_| depth < DEEPEST) else { return };
-        self.steps = steps;
-        let Some(schema) = followed(self.root, schema) else { return };
-        self.visit_object(schema, config, pointer, depth);
-        if let (Some(items), Some(elements)) = (schema.get("items"), config.as_array()) {
-            for (index, element) in elements.iter().enumerate() {
-                self.visit(items, element, &format!("{pointer}/{index}"), depth + 1);
-            }
-        }
-        for keyword in ["allOf", "anyOf", "oneOf"] {
-            for branch in schema.get(keyword).and_then(Value::as_array).into_iter().flatten() {
-                self.visit(branch, config, pointer, depth + 1);
-            }
-        }
-    }
-
-    fn visit_object(&mut self, schema: &'a Value, config: &Value, pointer: &str, depth: usize) {
+/// Keys that differ from a property only in case: Go's decoder takes `DRY_RUN` for `dry_run`, so that two such keys
+/// would mean different things in different languages.
+fn case_problems(schema: &Value, config: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    walk(schema, config, &mut |schema, value, pointer| {
         let properties = schema.get("properties").and_then(Value::as_object);
-        let (Some(properties), Some(object)) = (properties, config.as_object()) else { return };
-        for (key, value) in object {
-            let below = format!("{pointer}/{}", escaped(key));
-            match properties.get(key) {
-                Some(property) => self.visit(property, value, &below, depth + 1),
-                None => self.problems.extend(case_problem(properties.keys(), key, below)),
-            }
+        let (Some(properties), Some(object)) = (properties, value.as_object()) else { return };
+        for key in object.keys().filter(|key| !properties.contains_key(*key)) {
+            problems.extend(case_problem(properties.keys(), key, below(pointer, key)));
         }
-    }
+    });
+    problems
 }
 
 fn case_problem<'a>(
@@ -124,22 +94,6 @@ fn case_problem<'a>(
     let property = properties.find(|property| property.to_lowercase() == key.to_lowercase())?;
     let message = format!("`{key}` differs from `{property}` only in case");
     Some(Problem { pointer, message, hint: Some(format!("write `{property}`")) })
-}
-
-/// A local reference's target. Chains of references are followed so far, then given up: they may be circles.
-pub(super) fn followed<'a>(root: &'a Value, schema: &'a Value) -> Option<&'a Value> {
-    let mut schema = schema;
-    for _ in 0..16 {
-        match schema.get("$ref").and_then(Value::as_str) {
-            Some(reference) => schema = root.pointer(reference.strip_prefix('#')?)?,
-            None => return Some(schema),
-        }
-    }
-    None
-}
-
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use serde_json::{Number, Value};
 
-use super::check::followed;
+use super::walk::{followed, property};
 
 const DEEPEST: usize = 64;
 
@@ -34,8 +34,7 @@ fn fit(root: &Value, schema: &Value, value: &mut Value, depth: usize) {
         }
         Value::Object(object) => {
             for (key, value) in object {
-                let property = schema.get("properties").and_then(|properties| properties.get(key));
-                if let Some(property) = property.or_else(|| schema.get("additionalProperties")) {
+                if let Some(property) = property(schema, key) {
                     fit(root, property, value, depth + 1);
                 }
             }

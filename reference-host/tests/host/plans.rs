@@ -84,7 +84,8 @@ mod of {
     //! Plans themselves.
 
     use packwire_host::catalog::{Catalog, Environment};
-    use packwire_host::plan::{Plan, PlanError, Selection};
+    use packwire_host::plan::{Plan, PlanError, PlannedComponent, Selection};
+    use packwire_host::report::Reported as _;
     use packwire_host::template::{RunContext, Template, Variables};
 
     use super::Rig;
@@ -121,6 +122,22 @@ mod of {
         assert_eq!(plan.plugins.len(), 2);
         assert_eq!(plan.builds[0].builder.plugin, plan.builds[1].builder.plugin);
         assert_eq!(plan.builds[1].provisioners.len(), 2);
+    }
+
+    #[test]
+    fn wrong_configurations_are_told_once_and_point_into_the_template() {
+        let shell =
+            r#"{"properties": {"inline": {}}, "required": ["inline"], "additionalProperties": false}"#;
+        let schema_of = |component: &PlannedComponent| (component.name.text == "shell").then_some(shell);
+        let refused = plan(&rig(), &Selection::default()).unwrap().checked(schema_of).unwrap_err();
+        let shown: String = refused.reports().iter().map(|report| report.rendered(false)).collect();
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn a_schema_that_is_none_names_its_component() {
+        let refused = plan(&rig(), &Selection::default()).unwrap().checked(|_| Some("{")).unwrap_err();
+        assert_eq!(refused.to_string(), "the builder `file` has a configuration schema that cannot be used");
     }
 
     #[test]
