@@ -20,10 +20,10 @@ pub(crate) fn be(stay: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Returns when there is something to read on stdin, its end included, or when the time is over.
+/// Returns when nobody holds the other end of stdin any longer, or when the time is over. Nothing is read.
 pub(crate) fn wait_for_stdin(within: Duration) {
     let stdin = io::stdin();
-    let mut sources = [PollFd::new(&stdin, PollFlags::IN)];
+    let mut sources = [PollFd::new(&stdin, PollFlags::empty())];
     let within = Timespec { tv_sec: within.as_secs().cast_signed(), tv_nsec: 0 };
     match poll(&mut sources, Some(&within)) {
         Ok(_) | Err(_) => {}
