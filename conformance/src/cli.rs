@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use miette::MietteHandlerOpts;
 
 use crate::check::Status;
 use crate::preflight::Preflight;
@@ -99,7 +100,11 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             let code = failure.code();
-            eprintln!("{:?}", failure.told());
+            // Without our hook the message is told all the same, only wrapped.
+            drop(miette::set_hook(Box::new(|_| {
+                Box::new(MietteHandlerOpts::new().wrap_lines(false).build())
+            })));
+            eprintln!("{:?}", miette::Report::new(failure));
             ExitCode::from(code)
         }
     }
@@ -133,10 +138,6 @@ impl Failure {
             Self::Suite(SuiteError::Select(_) | SuiteError::CannotStart { .. }) => USAGE,
             Self::Suite(_) | Self::Spec(_) | Self::Json(_) | Self::Output(_) => OURS,
         }
-    }
-
-    fn told(self) -> miette::Report {
-        miette::Report::new(self)
     }
 }
 

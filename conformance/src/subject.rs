@@ -1,6 +1,7 @@
 //! The program under test: what the user typed, resolved before anything is started.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,9 @@ pub enum SubjectError {
         "a binary or a script with a #! line needs chmod +x; other files need their interpreter before them"
     ))]
     NotExecutable { path: PathBuf, mode: u32 },
+    #[error("{} is a text without a #! line, so the system does not know how to run it", .path.display())]
+    #[diagnostic(help("name its interpreter: in its first line, or before it on the command line"))]
+    NoInterpreter { path: PathBuf },
     #[error("the current directory is unknown: {0}")]
     NoDirectory(std::io::Error),
 }
@@ -85,8 +89,17 @@ fn check(path: &Path) -> Result<(), SubjectError> {
         () if metadata.is_dir() => Err(SubjectError::Directory { path: to_owned() }),
         () if !metadata.is_file() => Err(SubjectError::Special { path: to_owned() }),
         () if mode & 0o111 == 0 => Err(SubjectError::NotExecutable { path: to_owned(), mode }),
+        () if is_headless_text(path) => Err(SubjectError::NoInterpreter { path: to_owned() }),
         () => Ok(()),
     }
+}
+
+/// Shells run such a file by guessing; hosts do not.
+fn is_headless_text(path: &Path) -> bool {
+    let mut first = Vec::new();
+    // A file that may be executed and not read is none of our business.
+    let read = std::fs::File::open(path).and_then(|file| file.take(512).read_to_end(&mut first));
+    read.is_ok() && !first.starts_with(b"#!") && !first.contains(&0) && std::str::from_utf8(&first).is_ok()
 }
 
 fn absolute_if_file(argument: &OsStr) -> OsString {

@@ -44,11 +44,9 @@ pub enum SuiteError {
     #[diagnostic(transparent)]
     Select(#[from] SelectError),
     /// The program cannot be started.
-    #[error("{program} cannot be started: {why}")]
+    #[error("{why}")]
     CannotStart {
-        /// Its path.
-        program: String,
-        /// What the system said.
+        /// Its path, and what the system said.
         why: String,
         /// What may help.
         #[help]
@@ -142,8 +140,7 @@ async fn meet(subject: &Subject, options: &Options) -> Result<Preflight, SuiteEr
     let task = Task::Preflight { within: options.within };
     match supervise(subject, options, task).await {
         Ok(Answer::Preflight(Preflight::CannotStart(why))) => {
-            let program = subject.program.display().to_string();
-            Err(SuiteError::CannotStart { hint: report::start_hint(&why), program, why })
+            Err(SuiteError::CannotStart { hint: report::start_hint(&why), why })
         }
         Ok(Answer::Preflight(met)) => Ok(met),
         Ok(Answer::Check(_)) => Err(SuiteError::Ours("a supervisor answered another question".to_owned())),

@@ -1,0 +1,149 @@
+//! The command, with programs that are no plugins: a clear verdict, the right exit code, and nothing left running.
+
+mod command;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use command::{conformance, in_, nobody_is_called, script, unique_seconds, until};
+
+#[test]
+fn a_program_that_exits_at_once_gets_one_verdict() {
+    insta::assert_snapshot!(conformance(&["/bin/true"]), @r"
+    exit 4
+    conformance [version] of /bin/true
+
+    never attached: it exited with status 0 after [seconds], without connecting
+      hint      a plugin reads PACKER_PLUGIN_ADDRESS, dials it and calls Host.attach (SPEC.md, `Dial and attach`)
+
+    core: not tested, the program never attached · suite [version]
+    ");
+}
+
+#[test]
+fn a_program_that_reads_to_the_end_gets_one_verdict() {
+    assert!(conformance(&["/bin/cat"]).starts_with("exit 4\n"));
+}
+
+#[test]
+fn a_program_that_stays_is_ended() {
+    let seconds = unique_seconds();
+    let told = conformance(&["--within", "0.3", "sleep", &seconds]);
+    assert!(
+        told.starts_with("exit 4\n") && told.contains("it was still running and had not connected"),
+        "{told}"
+    );
+    nobody_is_called(&seconds);
+}
+
+#[test]
+fn what_never_attached_is_never_reported_as_passed() {
+    let told = conformance(&["--format", "json", "/bin/true"]);
+    let report: serde_json::Value = serde_json::from_str(told.split_once('\n').unwrap().1).unwrap();
+    assert_eq!(report["verdict"], "not tested, the program never attached");
+    assert_eq!(report["never_attached"]["end"], "exited with status 0");
+    assert_eq!((&report["counts"]["pass"], &report["plugin"]), (&0.into(), &serde_json::Value::Null));
+    assert_eq!(report["counts"]["not-exercised"], report["results"].as_array().unwrap().len());
+}
+
+#[test]
+fn what_cannot_be_started_is_said_before_anything_is_tried() {
+    let place = tempfile::tempdir().unwrap();
+    let text = place.path().join("notes.txt");
+    fs::write(&text, "no program\n").unwrap();
+    fs::set_permissions(&text, fs::Permissions::from_mode(0o644)).unwrap();
+    let headless = script(place.path(), "headless", "no interpreter is named\n");
+    let lost = script(place.path(), "lost", "#!/no/such/interpreter\n");
+    let told = |program: &std::path::Path| conformance(&[program.to_str().unwrap()]);
+    let all = [
+        told(place.path()),
+        told(&text),
+        told(&place.path().join("missing")),
+        told(&headless),
+        told(&lost),
+        conformance(&["no-such-program-anywhere"]),
+    ];
+    let all = all.join("--\n").replace(place.path().to_str().unwrap(), "[place]");
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn a_plugin_of_packers_own_protocol_is_named_as_that() {
+    let place = tempfile::tempdir().unwrap();
+    let says = "#!/bin/sh\necho 'Please do not execute plugins directly. Packer will execute these for you.' >&2\nexit 1\n";
+    let old = script(place.path(), "packer-builder-old", says);
+    let told = conformance(&[old.to_str().unwrap()]);
+    assert!(told.starts_with("exit 4\n"), "{told}");
+    assert!(
+        told.contains("this is a plugin of Packer's own protocol, not of Packwire; it needs a bridge"),
+        "{told}"
+    );
+}
+
+#[test]
+fn nothing_survives_of_a_program_that_forks_ignores_signals_and_leaves_its_session() {
+    let place = tempfile::tempdir().unwrap();
+    let seconds = unique_seconds();
+    let text = format!(
+        "#!/bin/sh\ntrap '' TERM INT HUP\n(trap '' TERM; sleep {seconds}) &\n\
+         setsid sh -c 'trap \"\" TERM; sleep {seconds} & sleep {seconds}' &\nsleep {seconds}\n"
+    );
+    let wild = script(place.path(), "wild", &text);
+    let told = conformance(&["--within", "0.5", wild.to_str().unwrap()]);
+    assert!(told.starts_with("exit 4\n"), "{told}");
+    nobody_is_called(&seconds);
+}
+
+#[test]
+fn nothing_survives_the_suite_itself() {
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::KILL] {
+        let seconds = unique_seconds();
+        let suite = command::start(&["--within", "60", "sleep", &seconds]);
+        until(Duration::from_secs(10), || !command::called(&seconds).is_empty());
+        suite.end_by(signal);
+        until(Duration::from_secs(10), || command::called(&seconds).is_empty());
+    }
+}
+
+#[test]
+fn a_plugin_may_be_called_list() {
+    let place = tempfile::tempdir().unwrap();
+    script(place.path(), "list", "#!/bin/sh\necho 'I am a program' >&2\nexit 7\n");
+    let told = in_(place.path(), &["--", "list"]);
+    assert!(told.starts_with("exit 4\n") && told.contains("it exited with status 7"), "{told}");
+    assert!(told.contains("I am a program"), "{told}");
+}
+
+#[test]
+fn usage_is_checked_before_the_program_is_looked_for() {
+    let slip = conformance(&["--only", "exit.leav", "/bin/true"]);
+    let nothing = conformance(&["--skip", "*", "/bin/true"]);
+    insta::assert_snapshot!(format!("{slip}--\n{nothing}"));
+    assert!(conformance(&[]).starts_with("exit 2\n"));
+    assert!(conformance(&["--slow", "never", "/bin/true"]).starts_with("exit 2\n"));
+}
+
+#[test]
+fn the_help_tells_the_exit_codes() {
+    insta::assert_snapshot!(conformance(&["--help"]));
+}
+
+#[test]
+fn all_checks_are_listed_for_people() {
+    insta::assert_snapshot!(conformance(&["list"]));
+}
+
+#[test]
+fn all_checks_are_listed_for_programs() {
+    let told = conformance(&["list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(told.split_once('\n').unwrap().1).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&listed[0]).unwrap());
+}
+
+#[test]
+fn a_requirement_is_explained() {
+    let told =
+        ["launch.not-a-host", "host.token-fresh", "launch.not-a-hos"].map(|id| conformance(&["explain", id]));
+    insta::assert_snapshot!(told.join("--\n"));
+}
