@@ -1,5 +1,6 @@
 //! Runs the `conformance` command as a person would, and looks at what it leaves behind.
 #![expect(clippy::disallowed_methods, reason = "tests own the processes that they start")]
+#![expect(clippy::unwrap_used, reason = "this is part of tests, though not of a test function")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
