@@ -37,6 +37,9 @@ use record::Record;
 /// How long a check waits for an attach that it only builds on.
 pub const ATTACH_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long processes may outlive what ended them: to end is no single moment.
+const LEFT_BEHIND: Duration = Duration::from_secs(1);
+
 /// What a check works with.
 pub struct Rig {
     subject: Subject,
@@ -120,6 +123,18 @@ impl Rig {
     /// Waits; stretched by `--slow`.
     pub async fn sleep(&self, time: Duration) {
         tokio::time::sleep(self.record.stretch(time)).await;
+    }
+
+    /// The processes that are still below this rig, a moment after they should have ended.
+    pub async fn left_behind(&self) -> Vec<Relative> {
+        let deadline = self.record.began.elapsed() + LEFT_BEHIND;
+        loop {
+            let left = family::descendants(own_pid());
+            if left.is_empty() || self.record.began.elapsed() > deadline {
+                return left;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A time as `--slow` stretches it.

@@ -50,6 +50,18 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(half_close(rig)),
     },
     Check {
+        id: "exit.host-killed",
+        level: Level::Must,
+        class: Class::Any,
+        title: "is gone soon after its host was killed",
+        why: "Nobody is left then to end it; this keeps machines free of orphans.",
+        seen: "A host in a process of its own is killed by SIGKILL in mid-session; what falls to the suite is watched.",
+        budgets: &[Budget { what: "from the host's death to the exit", limit: GONE }],
+        mutants: &["orphan"],
+        lasts: Duration::from_millis(100),
+        run: |rig| Box::pin(host_killed(rig)),
+    },
+    Check {
         id: "exit.no-redial",
         level: Level::Must,
         class: Class::Any,
@@ -95,6 +107,17 @@ async fn half_close(rig: &Rig) -> Checked {
     host.stop_listening();
     host.half_close();
     plugin.exits_with(4, GONE).await;
+    Ok(())
+}
+
+async fn host_killed(rig: &Rig) -> Checked {
+    let doomed = rig.attach_to_doomed_host().await?;
+    doomed.kill_host();
+    doomed.plugin.exits_with(4, GONE).await;
+    let left: Vec<String> = rig.left_behind().await.into_iter().map(|relative| relative.command).collect();
+    let observed =
+        if left.is_empty() { "none is left".to_owned() } else { format!("left is `{}`", left.join("`, `")) };
+    doomed.plugin.saw("no process of the plugin outlives it", left.is_empty(), observed);
     Ok(())
 }
 
