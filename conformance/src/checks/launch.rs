@@ -5,7 +5,7 @@ mod surroundings;
 
 use std::time::Duration;
 
-pub(super) use address::unusable;
+pub(super) use address::each_unusable;
 
 use crate::check::{Budget, Check, Class, Level};
 

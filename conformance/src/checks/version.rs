@@ -166,8 +166,7 @@ const BAD_OFFERS: [Option<&str>; 9] = [
 
 async fn bad_offer(rig: &Rig) -> Checked {
     let good = rig.listen(Manners::default())?.launch();
-    let attempts = BAD_OFFERS.iter().map(|offer| launch::unusable(rig, &good, PROTOCOL, *offer));
-    join_all(attempts).await.into_iter().collect()
+    launch::each_unusable(rig, &good, PROTOCOL, &BAD_OFFERS).await
 }
 
 #[cfg(test)]
