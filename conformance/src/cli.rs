@@ -163,7 +163,7 @@ fn check(typed: RunArgs) -> Result<u8, Failure> {
     let within = Duration::from_secs_f64(within * slow);
     let options = Options { only, skip, jobs: jobs.map_or_else(cores, usize::from), slow, within };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let run = runtime.block_on(suite::run(&subject, &options))?;
+    let run = runtime.block_on(suite::run(&subject, &options, progress))?;
     let colour =
         std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     print(&match format {
@@ -171,6 +171,14 @@ fn check(typed: RunArgs) -> Result<u8, Failure> {
         Format::Json => report::json(&run, &subject)?,
     })?;
     Ok(code(&run))
+}
+
+/// One line that renews itself, on a terminal only, and is gone when all is done.
+fn progress(done: usize, all: usize) {
+    if std::io::stderr().is_terminal() && all > 0 {
+        let line = if done < all { format!("{done} of {all} checks done") } else { String::new() };
+        eprint!("\r\x1b[K{line}");
+    }
 }
 
 fn code(run: &Run) -> u8 {

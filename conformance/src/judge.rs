@@ -3,12 +3,8 @@
 use std::collections::HashMap;
 
 use crate::check::{
-    Blame, Check, Class, Evidence, Finding, Level, Measured, Observation, Outcome, Sighting, Status, Stop,
-    Verdict,
+    Blame, Check, Class, Finding, Level, Measured, Observation, Outcome, Sighting, Status, Stop, Verdict,
 };
-
-/// More findings of one kind than this tell nothing new.
-const MOST_FINDINGS: usize = 3;
 
 /// What came of running one check: an outcome, or the reason why our side failed.
 pub(crate) type Ran = (&'static Check, Result<Outcome, String>);
@@ -55,9 +51,11 @@ fn strays(ran: &[Ran]) -> HashMap<String, Vec<Finding>> {
 fn verdict(check: &Check, outcome: Outcome, strays: Vec<Finding>) -> Verdict {
     let broken = outcome.observations.iter().filter(|observation| !observation.held);
     let mut findings: Vec<Finding> = broken.map(|observation| finding(observation, &outcome, None)).collect();
-    findings.extend(strays);
+    // What the check found itself says more than what was seen by the way.
+    if findings.is_empty() {
+        findings = first_of_each_kind(strays);
+    }
     let (status, reason) = status(check.level, &outcome, &findings);
-    shorten(&mut findings);
     let blame = match (status, check.class) {
         (Status::Error, _) => Blame::Suite,
         (_, Class::Library) => Blame::Library,
@@ -89,27 +87,22 @@ fn finding(observation: &Observation, outcome: &Outcome, seen_in: Option<String>
     Finding { expected, observed, prerequisite, seen_in, evidence }
 }
 
-/// Keeps a few of each kind, and the evidence of the first few only.
-fn shorten(findings: &mut Vec<Finding>) {
-    let mut kinds: HashMap<String, usize> = HashMap::new();
-    let mut dropped: HashMap<String, usize> = HashMap::new();
-    findings.retain(|finding| {
-        let count = kinds.entry(finding.expected.clone()).or_default();
-        *count += 1;
-        let kept = *count <= MOST_FINDINGS;
-        if !kept {
-            *dropped.entry(finding.expected.clone()).or_default() += 1;
-        }
-        kept
-    });
-    for (kind, count) in dropped {
-        if let Some(last) = findings.iter_mut().rev().find(|finding| finding.expected == kind) {
-            last.observed.push_str(&format!(" (and {count} more like it)"));
+/// The first sighting of each kind, with a word on how many are like it.
+fn first_of_each_kind(sightings: Vec<Finding>) -> Vec<Finding> {
+    let mut kinds: Vec<(Finding, usize)> = Vec::new();
+    for sighting in sightings {
+        match kinds.iter_mut().find(|(first, _)| first.expected == sighting.expected) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((sighting, 0)),
         }
     }
-    for finding in findings.iter_mut().skip(MOST_FINDINGS) {
-        finding.evidence = Evidence::default();
-    }
+    let told = |(mut first, more): (Finding, usize)| {
+        if more > 0 {
+            first.observed.push_str(&format!(" (and {more} more like it)"));
+        }
+        first
+    };
+    kinds.into_iter().map(told).collect()
 }
 
 #[cfg(test)]

@@ -82,8 +82,12 @@ impl Run {
     }
 }
 
-/// Runs what was asked for.
-pub async fn run(subject: &Subject, options: &Options) -> Result<Run, SuiteError> {
+/// Runs what was asked for; `progress` hears how many of how many checks are done.
+pub async fn run(
+    subject: &Subject,
+    options: &Options,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Run, SuiteError> {
     let began = Instant::now();
     // What a supervisor that crashed leaves behind falls to us.
     rig::become_subreaper().map_err(|error| SuiteError::Ours(error.to_string()))?;
@@ -96,7 +100,7 @@ pub async fn run(subject: &Subject, options: &Options) -> Result<Run, SuiteError
     let never = !matches!(met, Preflight::Attached(_));
     let by_name = !options.only.is_empty();
     let chosen = chosen.into_iter().filter(|check| by_name || is_worth_trying(check, &met)).collect();
-    let verdicts = judge::judge(run_all(subject, options, chosen).await);
+    let verdicts = judge::judge(run_all(subject, options, chosen, &mut progress).await);
     rig::end_descendants(rig::own_pid(), &[]);
     let result = |requirement: Requirement| {
         let known = verdicts.iter().find(|verdict| verdict.id == requirement.id);
@@ -149,14 +153,25 @@ async fn meet(subject: &Subject, options: &Options) -> Result<Preflight, SuiteEr
 }
 
 /// Runs checks side by side, the longest first, and answers in the order in which they were given.
-async fn run_all(subject: &Subject, options: &Options, chosen: Vec<&'static Check>) -> Vec<Ran> {
+async fn run_all(
+    subject: &Subject,
+    options: &Options,
+    chosen: Vec<&'static Check>,
+    progress: &mut impl FnMut(usize, usize),
+) -> Vec<Ran> {
+    let all = chosen.len();
     let mut order: Vec<(usize, &'static Check)> = chosen.into_iter().enumerate().collect();
     order.sort_by_key(|(_, check)| std::cmp::Reverse(check.lasts));
     let runs = order
         .into_iter()
         .map(|(index, check)| async move { (index, run_one(subject, options, check).await) });
-    let mut ran: Vec<(usize, Ran)> =
-        futures::stream::iter(runs).buffer_unordered(options.jobs.max(1)).collect().await;
+    let mut runs = futures::stream::iter(runs).buffer_unordered(options.jobs.max(1));
+    let mut ran: Vec<(usize, Ran)> = Vec::new();
+    progress(0, all);
+    while let Some(one) = runs.next().await {
+        ran.push(one);
+        progress(ran.len(), all);
+    }
     ran.sort_by_key(|(index, _)| *index);
     ran.into_iter().map(|(_, ran)| ran).collect()
 }

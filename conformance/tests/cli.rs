@@ -107,6 +107,16 @@ fn nothing_survives_the_suite_itself() {
 }
 
 #[test]
+fn a_check_that_overruns_is_our_error_and_ends_with_everything_below_it() {
+    let seconds = unique_seconds();
+    let suite = command::start(&["--slow", "0.01", "--within", "100", "sleep", &seconds]);
+    until(Duration::from_secs(10), || !command::called(&seconds).is_empty());
+    suite.stop_supervisor();
+    assert_eq!(suite.code(), Some(3));
+    nobody_is_called(&seconds);
+}
+
+#[test]
 fn a_plugin_may_be_called_list() {
     let place = tempfile::tempdir().unwrap();
     script(place.path(), "list", "#!/bin/sh\necho 'I am a program' >&2\nexit 7\n");

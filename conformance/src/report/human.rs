@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::check::{Blame, Finding, Measured, Requirement, Status, Verdict};
 use crate::checks;
-use crate::preflight::Preflight;
+use crate::preflight::{Introduction, Preflight};
 use crate::subject::Subject;
 use crate::suite::Run;
 
@@ -15,11 +15,9 @@ pub fn human(run: &Run, subject: &Subject, colour: bool) -> String {
     let mut page = Page { text: String::new(), colour };
     page.line(format_args!("conformance {} of {}", super::SUITE, subject.typed.join(" ")));
     match &run.met {
-        Preflight::Attached(introduction) => {
-            let components = introduction.components.join(", ");
-            let (name, version, protocol) =
-                (&introduction.name, &introduction.version, introduction.protocol);
-            page.line(format_args!("plugin {name} {version} · protocol {protocol} · {components}"));
+        Preflight::Attached(Introduction { name, version, protocol, components }) => {
+            let told = format!("plugin {name} {version} · protocol {protocol} · {}", components.join(", "));
+            page.line(printable(&told));
         }
         Preflight::NeverAttached { .. } | Preflight::CannotStart(_) => page.never_attached(&run.met),
     }
@@ -76,8 +74,8 @@ impl Page {
     fn one_line(&mut self, verdict: &Verdict) {
         let title = checks::find(&verdict.id).map_or("", |check| check.title);
         let word = self.paint(verdict.status, format_args!("{:<14}", verdict.status.word()));
-        let said = verdict.reason.as_deref().unwrap_or(title);
-        self.line(format_args!("    {word} {:<26} {said}", verdict.id));
+        let said = verdict.reason.as_deref().and_then(|reason| reason.lines().next()).unwrap_or(title);
+        self.line(format_args!("    {word} {:<26} {}", verdict.id, printable(said)));
     }
 
     fn details(&mut self, run: &Run, subject: &Subject) {
@@ -120,13 +118,13 @@ impl Page {
     }
 
     fn field(&mut self, name: &str, value: impl Display) {
-        self.line(format_args!("  {name:<9} {value}"));
+        self.line(format_args!("  {name:<9} {}", printable(&value.to_string())));
     }
 
     fn block(&mut self, name: &str, lines: &[String]) {
         for (index, line) in lines.iter().enumerate() {
             let name = if index == 0 { name } else { "" };
-            self.field(name, printable(line));
+            self.field(name, line);
         }
     }
 

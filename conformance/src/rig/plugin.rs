@@ -39,13 +39,16 @@ impl std::fmt::Display for End {
         match self {
             Self::Code(code) => write!(f, "exited with status {code}"),
             Self::Signal(number) => match Signal::from_named_raw(*number) {
-                Some(signal) => {
-                    write!(f, "was killed by {}", format!("{signal:?}").replace("Signal::", "SIG"))
-                }
+                Some(signal) => write!(f, "was killed by {}", name_of(signal)),
                 None => write!(f, "was killed by signal {number}"),
             },
         }
     }
+}
+
+/// `SIGTERM`; rustix only has `"Signal::TERM"`, for programmers.
+fn name_of(signal: Signal) -> String {
+    format!("{signal:?}").replace("Signal::", "SIG").replace('"', "")
 }
 
 /// A process of the program under test.

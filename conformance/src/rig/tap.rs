@@ -22,6 +22,8 @@ pub(super) struct Transcript {
 
 /// More bytes than this are decoded, not kept.
 const KEPT: usize = 16 << 20;
+/// More messages than this are heard, not kept.
+const MESSAGES: usize = 100_000;
 
 /// One direction of one connection.
 pub(super) struct Ear {
@@ -45,7 +47,11 @@ impl Ear {
         }
         let (at, connection, sender) = (self.began.elapsed(), self.connection, self.sender);
         for (bytes, message) in self.frames.take(heard) {
-            self.transcript.entries.borrow_mut().push(Entry { at, connection, sender, bytes, message });
+            let mut entries = self.transcript.entries.borrow_mut();
+            if entries.len() < MESSAGES {
+                entries.push(Entry { at, connection, sender, bytes, message });
+            }
+            drop(entries);
             self.transcript.news.notify_waiters();
         }
     }

@@ -207,3 +207,44 @@ fn reason_of(thrown: exception::Reader<'_>) -> String {
     let reason = thrown.get_reason().map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned());
     reason.unwrap_or_default().lines().next().unwrap_or_default().chars().take(200).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bootstrap(question: u32) -> Vec<u8> {
+        let mut built = capnp::message::Builder::new_default();
+        built.init_root::<message::Builder<'_>>().init_bootstrap().set_question_id(question);
+        capnp::serialize::write_message_to_words(&built)
+    }
+
+    #[test]
+    fn messages_are_found_however_their_bytes_arrive() {
+        let bytes = [bootstrap(7), bootstrap(8)].concat();
+        let mut whole = Frames::default();
+        let mut single = Frames::default();
+        let told: Vec<_> = bytes.iter().flat_map(|byte| single.take(&[*byte])).collect();
+        assert_eq!(told, whole.take(&bytes));
+        assert_eq!(told[1].1, Message::Bootstrap { question: 8 });
+    }
+
+    #[test]
+    fn a_frame_that_claims_too_much_ends_the_decoding() {
+        let mut frames = Frames::default();
+        let told = frames.take(&[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+        assert!(matches!(&told[..], [(8, Message::Garbage(why))] if why.contains("bytes")), "{told:?}");
+        assert_eq!(frames.take(&bootstrap(1)), []);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), at in 0usize..80) {
+            let mut changed = bootstrap(1);
+            let at = at.min(changed.len());
+            changed.splice(at..at, bytes.iter().copied().take(8));
+            drop((Frames::default().take(&bytes), Frames::default().take(&changed)));
+        }
+    }
+}

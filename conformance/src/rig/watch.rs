@@ -12,7 +12,7 @@ use super::{Answer, End, Host, Plugin, Rig, family, own_pid};
 use crate::check::{Evidence, Observation, Sighting};
 
 /// How long a plugin that is told to leave may take before it is ended; that it leaves is another check's business.
-const LEAVE: Duration = Duration::from_secs(3);
+const LEAVE: Duration = Duration::from_secs(1);
 /// How long descendants may outlive the process that started them.
 const ORPHANS: Duration = Duration::from_secs(1);
 /// How many messages at the end of a transcript become evidence.

@@ -40,6 +40,19 @@ impl Running {
         rustix::process::kill_process(Pid::from_child(&self.0), signal).unwrap();
         self.0.wait().unwrap();
     }
+
+    /// Stops the supervisor below it, so that it cannot answer.
+    pub(crate) fn stop_supervisor(&self) {
+        let children = format!("/proc/{0}/task/{0}/children", self.0.id());
+        let children = fs::read_to_string(children).unwrap();
+        let supervisor =
+            children.split_ascii_whitespace().next().and_then(|id| Pid::from_raw(id.parse().ok()?));
+        rustix::process::kill_process(supervisor.unwrap(), Signal::STOP).unwrap();
+    }
+
+    pub(crate) fn code(mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
 }
 
 impl Drop for Running {
