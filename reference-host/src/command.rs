@@ -1,13 +1,15 @@
 //! What each command does, from the command line to the exit code.
 
+mod hosting;
 mod invocation;
 mod plugins;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::cli::{Args, Build, Choice, Command, UsageError, Validate};
+use crate::cli::{Args, Choice, Command, UsageError, Validate};
 use crate::exit::ExitCode;
 use crate::log::{Level, Log, LogError};
 use crate::plan::{Plan, Selection};
@@ -60,14 +62,23 @@ impl Args {
 /// Where a command finds the world around it and says what it has to say.
 struct Desk {
     invocation: Invocation,
-    out: Terminal,
+    out: Arc<Terminal>,
     err: Terminal,
-    log: Log,
+    log: Arc<Log>,
     secrets: Arc<Secrets>,
 }
 
 /// A command that failed has said why.
 struct Failed;
+
+/// A plan, and what else its template says of the plugins that will run it.
+struct Planned {
+    plan: Plan,
+    catalog: Arc<Catalog>,
+    run: RunContext,
+    /// Names of variables that no plugin inherits: a template calls them sensitive.
+    withheld: BTreeSet<String>,
+}
 
 impl Desk {
     /// Prepares the outputs; a log that cannot be written leaves the desk without one, and says why.
@@ -85,14 +96,14 @@ impl Desk {
         let (writers, refused) = invocation.log_writers(&stderr);
         let log = Log::new(writers, invocation.clock, secrets.clone());
         log.say(Level::Info, VERSION);
-        (Self { invocation, out, err, log, secrets }, refused)
+        (Self { invocation, out: Arc::new(out), err, log: Arc::new(log), secrets }, refused)
     }
 
     fn serve(&self, command: Command) -> ExitCode {
         let served = match command {
-            Command::Build(build) => self.build(&build),
+            Command::Build(build) => self.plan(&build.choice).and_then(|planned| self.build(planned, &build)),
             Command::Validate(validate) => self.validate(&validate),
-            Command::Plugins => self.plugins(),
+            Command::Plugins => self.list_plugins(),
             Command::Version => {
                 self.version();
                 Ok(())
@@ -108,40 +119,24 @@ impl Desk {
         ));
     }
 
-    fn plugins(&self) -> Result<(), Failed> {
-        let catalog = self.catalog()?;
-        self.say(plugins::listed(&catalog, &Described::default()).trim_end());
-        Ok(())
-    }
-
     fn validate(&self, validate: &Validate) -> Result<(), Failed> {
         if validate.syntax_only {
             self.template(&validate.choice.template)?;
             self.say("Syntax-only check passed. Everything looks okay.");
             return Ok(());
         }
-        self.plan(&validate.choice)?;
-        self.refuse("checking configurations with their plugins", "`-syntax-only` checks the template itself")
+        self.validate_with_plugins(self.plan(&validate.choice)?)
     }
 
-    fn build(&self, build: &Build) -> Result<(), Failed> {
-        self.plan(&build.choice)?;
-        self.refuse("running a build", "`validate -syntax-only` checks the template itself")
-    }
-
-    fn refuse(&self, what: &str, hint: &str) -> Result<(), Failed> {
-        let report = Report::new(&format!("{what} is not there yet")).with_hint(Some(hint.to_owned()));
-        self.show(report);
-        Err(Failed)
-    }
-
-    fn plan(&self, choice: &Choice) -> Result<Plan, Failed> {
+    fn plan(&self, choice: &Choice) -> Result<Planned, Failed> {
         let template = self.template(&choice.template)?;
         let run = self.invocation.run_context(&choice.template);
         let variables = self.variables(&template, choice, &run)?;
         let builds = self.told(template.resolve(&variables, &run))?;
         let selection = Selection { only: choice.only.clone(), except: choice.except.clone() };
-        self.told(Plan::of(template.source, builds, &selection, &self.catalog()?))
+        let catalog = Arc::new(self.catalog()?);
+        let plan = self.told(Plan::of(template.source, builds, &selection, &catalog))?;
+        Ok(Planned { plan, catalog, run, withheld: variables.hidden_environment().clone() })
     }
 
     fn template(&self, path: &Path) -> Result<Template, Failed> {

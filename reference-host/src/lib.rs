@@ -4,10 +4,17 @@ pub mod catalog;
 pub mod cli;
 pub mod command;
 pub mod exit;
+pub mod failure;
 pub mod log;
 pub mod plan;
+pub mod plugins;
+pub mod prepare;
 pub mod report;
+pub mod run;
+pub mod services;
 pub mod template;
 pub mod ui;
 
+mod grace;
+mod provision;
 mod spell;

@@ -8,6 +8,8 @@ use crate::catalog::{CatalogError, Unknown};
 use crate::cli::NotThereYet;
 use crate::log::LogError;
 use crate::plan::{BadConfig, PlanError};
+use crate::plugins::PluginFailure;
+use crate::prepare::{NotReady, Refusal, Remark};
 use crate::spell;
 use crate::template::{Problem, Source, Span, TemplateError, Word};
 use crate::ui::{Secrets, escaped};
@@ -188,6 +190,18 @@ impl Reported for PlanError {
     }
 }
 
+impl Reported for NotReady {
+    fn reports(&self) -> Vec<Report> {
+        self.remarks.iter().flat_map(|remark| remarked(&self.text, remark)).collect()
+    }
+}
+
+impl Reported for PluginFailure {
+    fn reports(&self) -> Vec<Report> {
+        vec![plugin_failure(&self.to_string(), self)]
+    }
+}
+
 impl Reported for LogError {
     fn reports(&self) -> Vec<Report> {
         vec![Report::new(self).with_cause(&self.why)]
@@ -210,6 +224,38 @@ fn bad_config(text: &Source, bad: &BadConfig) -> Report {
     let BadConfig { kind, name, at, problem } = bad;
     let message = format!("the {kind} `{name}` cannot be configured: {}", problem.message);
     Report::new(&message).with_hint(problem.hint.clone()).pointing(text, vec![(*at, "here".to_owned())])
+}
+
+/// What a component or its plugin remarked on one use of it.
+pub(crate) fn remarked(text: &Source, remark: &Remark) -> Vec<Report> {
+    let Remark { name, kind, build, config, what } = remark;
+    let who = format!("{kind} `{}` in build `{build}`", name.text);
+    match what {
+        Refusal::Plugin(failure) => {
+            let here = vec![(name.span, "here".to_owned())];
+            vec![
+                plugin_failure(&format!("the {who} cannot be used: {failure}"), failure).pointing(text, here),
+            ]
+        }
+        Refusal::Config(diagnostics) => diagnostics
+            .iter()
+            .map(|diagnostic| {
+                let severity = if diagnostic.is_error() { "" } else { "warning: " };
+                let hint = Some(diagnostic.detail.clone()).filter(|detail| !detail.is_empty());
+                let at = config.locate(&diagnostic.path).unwrap_or(name.span);
+                Report::new(&format!("{severity}the {who}: {}", diagnostic.summary))
+                    .with_hint(hint)
+                    .pointing(text, vec![(at, "here".to_owned())])
+            })
+            .collect(),
+    }
+}
+
+fn plugin_failure(message: &str, failure: &PluginFailure) -> Report {
+    let log = (!failure.last_lines.is_empty())
+        .then(|| format!("the last lines of its log:\n{}", failure.last_lines.join("\n")));
+    let hints: Vec<String> = failure.hint.map(ToOwned::to_owned).into_iter().chain(log).collect();
+    Report::new(&message).with_hint((!hints.is_empty()).then(|| hints.join("\n")))
 }
 
 fn unknown_component(text: &Source, word: &Word, unknown: &Unknown) -> Report {

@@ -2,63 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-/// What sort of component it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "SPEC.md says what each is; its word is in `Kind::word`")]
-pub enum Kind {
-    Builder,
-    Provisioner,
-    PostProcessor,
-    DataSource,
-    Hook,
-    Command,
-    Communicator,
-}
+pub use packwire_wire::Kind;
 
-impl Kind {
-    /// All of them, in the order in which people read about them.
-    pub const ALL: [Self; 7] = [
-        Self::Builder,
-        Self::Provisioner,
-        Self::PostProcessor,
-        Self::DataSource,
-        Self::Hook,
-        Self::Command,
-        Self::Communicator,
-    ];
-
-    /// The word in file names, templates and texts.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Builder => "builder",
-            Self::Provisioner => "provisioner",
-            Self::PostProcessor => "post-processor",
-            Self::DataSource => "data-source",
-            Self::Hook => "hook",
-            Self::Command => "command",
-            Self::Communicator => "communicator",
-        }
-    }
-
-    /// The section of the config file.
-    #[must_use]
-    pub fn section(self) -> &'static str {
-        match self {
-            Self::Builder => "builders",
-            Self::Provisioner => "provisioners",
-            Self::PostProcessor => "post-processors",
-            Self::DataSource => "data-sources",
-            Self::Hook => "hooks",
-            Self::Command => "commands",
-            Self::Communicator => "communicators",
-        }
-    }
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.word())
+/// The section of the config file for a kind.
+#[must_use]
+pub(super) fn section(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Builder => "builders",
+        Kind::Provisioner => "provisioners",
+        Kind::PostProcessor => "post-processors",
+        Kind::DataSource => "data-sources",
+        Kind::Hook => "hooks",
+        Kind::Command => "commands",
+        Kind::Communicator => "communicators",
     }
 }
 
@@ -112,7 +68,7 @@ impl Naming {
             return is_component_name(name).then(|| Self::Family { name: name.to_owned() });
         }
         Kind::ALL.into_iter().find_map(|kind| {
-            let name = stem.strip_prefix(kind.word())?.strip_prefix('-')?;
+            let name = stem.strip_prefix(kind.name())?.strip_prefix('-')?;
             is_component_name(name).then(|| Self::Single { kind, name: name.to_owned() })
         })
     }

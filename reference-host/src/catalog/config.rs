@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::component::{Kind, PluginCommand, is_component_name};
+use super::component::{Kind, PluginCommand, is_component_name, section};
 use crate::spell;
 use crate::template::{Member, Node, Problem, Shape, Source, read_json};
 
@@ -54,7 +54,7 @@ impl Reading {
             return self.refuse(root, "the config file".to_owned(), "an object");
         };
         for member in members {
-            let kind = Kind::ALL.into_iter().find(|kind| kind.section() == member.key);
+            let kind = Kind::ALL.into_iter().find(|kind| section(*kind) == member.key);
             match (kind, member.key.as_str()) {
                 (Some(kind), _) => self.section(kind, &member.value),
                 (None, "plugin_min_port") => self.file.ports.least = self.port(member),
@@ -67,7 +67,7 @@ impl Reading {
 
     fn section(&mut self, kind: Kind, node: &Node) {
         let Shape::Object(members) = &node.shape else {
-            return self.refuse(node, format!("`{}`", kind.section()), "an object");
+            return self.refuse(node, format!("`{}`", section(kind)), "an object");
         };
         for member in members {
             if !is_component_name(&member.key) {
@@ -134,7 +134,7 @@ fn text(node: &Node) -> Option<String> {
 }
 
 fn unknown_key(member: &Member) -> Problem {
-    let mut known: Vec<_> = Kind::ALL.into_iter().map(Kind::section).collect();
+    let mut known: Vec<_> = Kind::ALL.into_iter().map(section).collect();
     known.extend(["plugin_min_port", "plugin_max_port"]);
     Problem::UnknownKey {
         at: member.key_span,

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::catalog::{Candidate, Catalog, Kind, Naming, PluginCommand};
+use crate::plugins::PluginFailure;
 
-/// What plugins said about themselves when they were asked; those that were not asked are not in it.
-pub type Described = BTreeMap<PluginCommand, Description>;
+/// What plugins said about themselves when they were asked, or why they said nothing; those that were not asked are
+/// not in it.
+pub type Described = BTreeMap<PluginCommand, Result<Description, PluginFailure>>;
 
 /// What one plugin said about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,13 +38,18 @@ pub(super) fn listed(catalog: &Catalog, described: &Described) -> String {
     text
 }
 
-fn line(candidate: &Candidate, description: Option<&Description>) -> String {
+fn line(candidate: &Candidate, description: Option<&Result<Description, PluginFailure>>) -> String {
     let Candidate { naming, command, origin } = candidate;
-    let (version, offers) = match description {
-        Some(Description { version, components }) => (format!(" {version}"), components_of(components)),
-        None => (String::new(), promised(naming)),
-    };
-    format!("{offers}{version}\n  {command} ({origin})")
+    match description {
+        Some(Ok(Description { version, components })) => {
+            format!("{} {version}\n  {command} ({origin})", components_of(components))
+        }
+        Some(Err(failure)) => {
+            let lines: String = failure.last_lines.iter().map(|line| format!("\n    {line}")).collect();
+            format!("{}\n  {command} ({origin})\n  cannot be used: {}{lines}", promised(naming), failure.what)
+        }
+        None => format!("{}\n  {command} ({origin})", promised(naming)),
+    }
 }
 
 fn components_of(components: &[(Kind, String)]) -> String {
@@ -69,7 +76,7 @@ mod tests {
         let catalog = Catalog { candidates: vec![candidate], ..Catalog::default() };
         let components = vec![(Kind::Builder, "a".to_owned()), (Kind::Hook, "a-b".to_owned())];
         let description = Description { version: "1.2.3".to_owned(), components };
-        insta::assert_snapshot!(listed(&catalog, &Described::from([(command, description)])), @r"
+        insta::assert_snapshot!(listed(&catalog, &Described::from([(command, Ok(description))])), @r"
         builder a, hook a-b 1.2.3
           /p/packer-plugin-a (next to packwire)
         ");

@@ -3,6 +3,7 @@
 mod build;
 mod duration;
 mod escape;
+mod lent;
 mod remote;
 mod secrets;
 mod summary;

@@ -10,10 +10,11 @@ const OURS: [&[u8]; 2] = [b"PACKER_PLUGIN_", b"PACKER_LOG"];
 /// The host's own environment less `PACKER_PLUGIN_*`, `PACKER_LOG*` and the variables of these names
 /// (those that a template calls sensitive).
 pub fn inherited_environment<N: AsRef<OsStr>>(withheld: &[N]) -> Vec<(OsString, OsString)> {
-    less(env::vars_os(), withheld)
+    passed_on(env::vars_os(), withheld)
 }
 
-fn less<N: AsRef<OsStr>>(
+/// As [`inherited_environment`], of these variables instead of the host's own.
+pub fn passed_on<N: AsRef<OsStr>>(
     variables: impl Iterator<Item = (OsString, OsString)>,
     withheld: &[N],
 ) -> Vec<(OsString, OsString)> {
@@ -28,7 +29,7 @@ mod tests {
 
     fn kept(names: &[&str], withheld: &[&str]) -> Vec<String> {
         let variables = names.iter().map(|&name| (name.into(), "value".into()));
-        less(variables, withheld).into_iter().map(|(name, _)| name.into_string().unwrap()).collect()
+        passed_on(variables, withheld).into_iter().map(|(name, _)| name.into_string().unwrap()).collect()
     }
 
     #[test]

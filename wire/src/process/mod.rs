@@ -26,7 +26,7 @@ mod versions;
 
 pub use address::{Address, BadAddress, LONGEST_PATH};
 pub use door::{Door, Knock, MOST_KNOCKS, Seat};
-pub use environment::inherited_environment;
+pub use environment::{inherited_environment, passed_on};
 pub use exceptions::forget_invitation;
 pub use invitation::{ADDRESS, Flaw, Invitation, NoInvitation, PROTOCOL, TOKEN};
 pub use launch::{Attached, Departure, Launch, Launched, NotAttached, Transport};

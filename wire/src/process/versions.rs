@@ -39,6 +39,11 @@ impl Offer {
         sound.then(|| Self(versions.to_vec()))
     }
 
+    /// What a host of this library offers.
+    pub fn ours() -> Self {
+        Self(vec![crate::limits::PROTOCOL_VERSION])
+    }
+
     /// The highest version that is both offered and spoken, compared as numbers.
     pub fn choose(&self, spoken: &[u16]) -> Option<u16> {
         self.0.iter().copied().filter(|version| spoken.contains(version)).max()

@@ -1,0 +1,185 @@
+//! The commands that start plugins: `build`, `validate` and `plugins`.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use packwire_wire::process::passed_on;
+use packwire_wire::{Context, OnError, Room, limits};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::plugins::{Described, Description, listed};
+use super::{Desk, Failed, Planned};
+use crate::cli::Build;
+use crate::plan::Plan;
+use crate::plugins::{Plugins, Running};
+use crate::prepare::{Ready, Remark, Schemas};
+use crate::report::{Report, remarked};
+use crate::run::{Run, run};
+use crate::template::Source;
+use crate::ui::{Paint, announce_colours};
+
+/// The second interrupt: all is ended, at once.
+struct Interrupted;
+
+impl Desk {
+    /// Builds what a plan describes.
+    pub(super) fn build(&self, planned: Planned, build: &Build) -> Result<(), Failed> {
+        let cancelled = CancellationToken::new();
+        let environment = self.environment(&planned.withheld);
+        self.host(environment, &cancelled, async |plugins| {
+            let context = self.context(&planned);
+            let Planned { plan, catalog, .. } = planned;
+            let ready = self.ready(plan, &plugins, &context).await?;
+            announce_colours(&self.out, ready.builds.iter().map(|build| build.name.as_str()));
+            let shared = Run {
+                catalog,
+                plugins,
+                terminal: self.out.clone(),
+                context,
+                at_a_time: build.parallel_builds,
+                cancelled: cancelled.clone(),
+            };
+            let summary = run(ready, &shared).await;
+            summary.print(&self.out);
+            if summary.is_success() { Ok(()) } else { Err(Failed) }
+        })
+    }
+
+    /// Checks a plan's configurations with their plugins, and runs nothing.
+    pub(super) fn validate_with_plugins(&self, planned: Planned) -> Result<(), Failed> {
+        let cancelled = CancellationToken::new();
+        self.host(self.environment(&planned.withheld), &cancelled, async |plugins| {
+            // A component that is only validated learns nothing of where it would run.
+            self.ready(planned.plan, &plugins, &Context::default()).await?;
+            self.say("The configuration is valid.");
+            Ok(())
+        })
+    }
+
+    /// Asks every plugin that was found what it offers.
+    pub(super) fn list_plugins(&self) -> Result<(), Failed> {
+        let catalog = self.catalog()?;
+        let cancelled = CancellationToken::new();
+        self.host(self.environment(&BTreeSet::new()), &cancelled, async |plugins| {
+            let mut asking = JoinSet::new();
+            for candidate in &catalog.candidates {
+                let (command, plugin) = (candidate.command.clone(), plugins.plugin(&candidate.command));
+                let _handle = asking.spawn(async move {
+                    let described = plugin.running().await.map(|running| Description::of(&running));
+                    (command, described)
+                });
+            }
+            let described: Described = asking.join_all().await.into_iter().collect();
+            self.say(listed(&catalog, &described).trim_end());
+            Ok(())
+        })
+    }
+
+    /// Starts the runtime that plugins live in, and has every plugin leave when the work is done.
+    ///
+    /// The first interrupt cancels the work, which cleans up; the second ends everything.
+    fn host(
+        &self,
+        environment: Vec<(OsString, OsString)>,
+        cancelled: &CancellationToken,
+        work: impl AsyncFnOnce(Arc<Plugins>) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        let started = Runtime::new()
+            .and_then(|runtime| Room::open(runtime.handle().clone()).map(|room| (runtime, room)));
+        let (runtime, room) = started.map_err(|why| {
+            self.show(Report::new(&"the host cannot start its threads").with_cause(&why));
+            Failed
+        })?;
+        let directory = self.invocation.directory.clone();
+        let plugins = Arc::new(Plugins::new(room, environment, directory, self.log.clone()));
+        let whole = async {
+            let done = work(plugins.clone()).await;
+            plugins.leave(limits::LEAVE_WITHIN).await;
+            done
+        };
+        let done = runtime.block_on(async {
+            tokio::select! {
+                done = whole => done,
+                Interrupted = self.interrupts(cancelled) => Err(Failed),
+            }
+        });
+        // Ends the processes that are still there: whoever holds them is dropped with the runtime's tasks.
+        drop(plugins);
+        drop(runtime);
+        done
+    }
+
+    /// Resolves at the second interrupt; the first cancels.
+    async fn interrupts(&self, cancelled: &CancellationToken) -> Interrupted {
+        let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return std::future::pending().await;
+        };
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        next().await;
+        self.out.print("", "Cancelling build after receiving interrupt", Paint::Plain);
+        cancelled.cancel();
+        next().await;
+        self.out.print("", "Interrupted again: ending all plugins", Paint::Plain);
+        Interrupted
+    }
+
+    /// Everything checked and prepared; warnings are told, errors all together.
+    async fn ready(&self, plan: Plan, plugins: &Plugins, context: &Context) -> Result<Ready, Failed> {
+        let text = plan.source.clone();
+        let schemas = self.told(Schemas::of(&plan, plugins).await)?;
+        let plan = self.told(plan.checked(|component| schemas.schema(component)))?;
+        for secret in plan.secrets(|component| schemas.schema(component)) {
+            if let Err(refused) = self.secrets.add(&secret) {
+                self.err.print("warning: ", &refused.to_string(), Paint::Plain);
+            }
+        }
+        let (ready, warnings) = self.told(Ready::of(plan, plugins, context).await)?;
+        self.warn(&text, &warnings);
+        Ok(ready)
+    }
+
+    fn warn(&self, text: &Source, warnings: &[Remark]) {
+        warnings.iter().flat_map(|remark| remarked(text, remark)).for_each(|report| self.show(report));
+    }
+
+    fn context(&self, planned: &Planned) -> Context {
+        Context {
+            run_id: (self.invocation.uuid)(),
+            template_dir: planned.run.template_dir.clone(),
+            working_dir: planned.run.pwd.clone(),
+            on_error: OnError::Cleanup,
+            host_name: "packwire".to_owned(),
+            host_version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..Context::default()
+        }
+    }
+
+    /// What plugins inherit: neither our own settings nor what the template calls sensitive.
+    fn environment(&self, withheld: &BTreeSet<String>) -> Vec<(OsString, OsString)> {
+        let withheld: Vec<&String> = withheld.iter().collect();
+        let own = self.invocation.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
+        passed_on(own, &withheld)
+    }
+}
+
+impl Description {
+    fn of(running: &Running) -> Self {
+        let hello = running.hello();
+        let components = hello.components.iter();
+        Self {
+            version: hello.version.clone(),
+            components: components.map(|one| (one.capability.kind(), one.name.clone())).collect(),
+        }
+    }
+}
