@@ -1,0 +1,248 @@
+//! Configurations: a JSON text becomes an author's type, or all that is wrong with it, found together.
+//!
+//! Three sieves, each finer: the text is I-JSON and an object, it fits the schema made from the type, serde decodes
+//! it. What passed is an ordinary value; what only the author can know to be wrong is said by the component's
+//! `prepare`. Nothing here needs a link, so that a configuration is tested as a function: [`read`].
+mod json;
+mod problem;
+mod schema;
+
+use std::{marker::PhantomData, sync::OnceLock};
+
+use jsonschema::Validator;
+use packwire_wire::{Context, Diagnostic, Prepared};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub use schema::schema_of;
+
+/// What a configuration may be: any `#[derive(Deserialize, JsonSchema)]` struct.
+pub trait Config: DeserializeOwned + JsonSchema + Send + 'static {}
+impl<C: DeserializeOwned + JsonSchema + Send + 'static> Config for C {}
+
+/// Reads one configuration, as `prepare` does before it asks the component.
+///
+/// # Errors
+/// All that is wrong with it, each with a JSON Pointer.
+pub fn read<C: Config>(text: &str) -> Result<C, Vec<Diagnostic>> {
+    Reader::new().read(text).map(|(config, _)| config)
+}
+
+/// Reads the configurations of one component.
+pub(crate) struct Reader<C> {
+    schema: Value,
+    /// Made when the first configuration comes: a host attaches many plugins that it never asks.
+    validator: OnceLock<Result<Validator, String>>,
+    config: PhantomData<fn() -> C>,
+}
+
+impl<C: Config> Reader<C> {
+    pub(crate) fn new() -> Self {
+        Self { schema: schema::closed_schema_of::<C>(), validator: OnceLock::new(), config: PhantomData }
+    }
+
+    /// The schema, for the component's description.
+    pub(crate) fn schema(&self) -> String {
+        self.schema.to_string()
+    }
+
+    /// Reads a configuration and has the author check it.
+    pub(crate) fn prepare<T>(
+        &self,
+        text: &str,
+        context: &Context,
+        check: impl FnOnce(C, &Context) -> Result<T, Vec<Diagnostic>>,
+    ) -> Prepared<T> {
+        match self.read(text) {
+            Err(problems) => Prepared::refused(problem::bounded(problems)),
+            Ok((config, mut diagnostics)) => match check(config, context) {
+                Ok(object) => Prepared { diagnostics, object: Some(object) },
+                Err(problems) => {
+                    diagnostics.extend(problems);
+                    Prepared::refused(problem::bounded(diagnostics))
+                }
+            },
+        }
+    }
+
+    /// The configuration and what is to be warned of, or all that is wrong with it.
+    fn read(&self, text: &str) -> Result<(C, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let value = json::read(text)?;
+        let problems = self.misfits(&value);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let warnings = problem::deprecations(&value, &self.schema);
+        match serde_path_to_error::deserialize(value) {
+            Ok(config) => Ok((config, warnings)),
+            Err(error) => Err(vec![problem::undecodable(&error)]),
+        }
+    }
+
+    /// All places at which the configuration does not fit the schema.
+    fn misfits(&self, value: &Value) -> Vec<Diagnostic> {
+        let made = self
+            .validator
+            .get_or_init(|| jsonschema::draft202012::new(&self.schema).map_err(|error| error.to_string()));
+        match made {
+            Ok(validator) => {
+                let misfits = validator.iter_errors(value);
+                let mut problems: Vec<_> =
+                    misfits.flat_map(|error| problem::misfit(&error, &self.schema)).collect();
+                problems.extend(problem::case_twins(value, &self.schema, &problems));
+                problems
+            }
+            Err(why) => vec![Diagnostic::error(format!("a bug in the plugin: its schema is none: {why}"))],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    /// A cloud.
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "read by nobody: what counts is that it can be read")]
+    struct Cloud {
+        /// Where.
+        region: String,
+        #[serde(default)]
+        size: u8,
+        #[serde(default)]
+        disks: Vec<Disk>,
+        #[schemars(extend("deprecated" = true))]
+        #[serde(default)]
+        zone: Option<String>,
+        mode: Option<Mode>,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "as above")]
+    struct Disk {
+        gigabytes: u32,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Mode {
+        Fast,
+        Slow,
+    }
+
+    fn problems(text: &str) -> String {
+        let read = Reader::<Cloud>::new().read(text);
+        let diagnostics = match read {
+            Ok((_, warnings)) => warnings,
+            Err(problems) => problems,
+        };
+        let told = diagnostics
+            .iter()
+            .map(|one| format!("{:7} {}: {}", format!("{:?}", one.severity), one.path, one.summary));
+        told.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_configuration_that_fits_is_read_without_a_word() {
+        assert_eq!(problems(r#"{"region": "x", "disks": [{"gigabytes": 1}], "mode": "fast"}"#), "");
+    }
+
+    #[test]
+    fn all_problems_are_found_together_each_with_its_place() {
+        insta::assert_snapshot!(
+            problems(r#"{"size": 300, "disks": [{"gigabytes": "1"}, {"gigabyte": 1}], "mode": "fats", "a/b~c": 1, "regoin": "x"}"#),
+            @r#"
+        Error   /size: value is greater than the maximum of 255
+        Error   /disks/0/gigabytes: must be an integer, not a string
+        Error   /disks/1/gigabyte: there is no option `gigabyte`; did you mean `gigabytes`?
+        Error   /disks/1/gigabytes: `gigabytes` is missing
+        Error   /mode: must be one of "fast", "slow"
+        Error   /a~1b~0c: there is no option `a/b~c`
+        Error   /regoin: there is no option `regoin`; did you mean `region`?
+        Error   /region: `region` is missing
+        "#
+        );
+    }
+
+    #[test]
+    fn a_key_in_another_case_is_refused() {
+        insta::assert_snapshot!(problems(r#"{"region": "x", "Region": "y"}"#), @"Error   /Region: there is no option `Region`; it is written `region`");
+    }
+
+    #[test]
+    fn a_deprecated_key_is_a_warning() {
+        insta::assert_snapshot!(problems(r#"{"region": "x", "zone": "y"}"#), @"Warning /zone: `zone` is deprecated");
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_a_diagnostic() {
+        let texts = [
+            "",
+            "nonsense",
+            "[]",
+            "null",
+            "{\"region\": NaN}",
+            "{} {}",
+            "\u{feff}{}",
+            r#"{"region": "\ud800"}"#,
+        ];
+        let told: Vec<_> = texts.iter().map(|text| format!("{text:?}\n{}", problems(text))).collect();
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        ""
+        Error   : the configuration is not JSON: EOF while parsing a value at line 1 column 0
+        "nonsense"
+        Error   : the configuration is not JSON: expected ident at line 1 column 2
+        "[]"
+        Error   : the configuration is not a JSON object
+        "null"
+        Error   : the configuration is not a JSON object
+        "{\"region\": NaN}"
+        Error   : the configuration is not JSON: expected value at line 1 column 12
+        "{} {}"
+        Error   : the configuration is not JSON: trailing characters at line 1 column 4
+        "\u{feff}{}"
+        Error   : the configuration is not JSON: expected value at line 1 column 1
+        "{\"region\": \"\\ud800\"}"
+        Error   : the configuration is not JSON: unexpected end of hex escape at line 1 column 19
+        "#);
+    }
+
+    #[test]
+    fn a_duplicate_key_is_refused_wherever_it_stands() {
+        insta::assert_snapshot!(problems(r#"{"region": "x", "region": "x", "disks": [{"gigabytes": 1, "gigabytes": 2}]}"#), @r#"
+        Error   /region: the same key stands twice in one object
+        Error   /disks/0/gigabytes: the same key stands twice in one object
+        "#);
+    }
+
+    #[test]
+    fn a_value_is_not_told_since_it_may_be_a_secret() {
+        assert!(
+            !problems(r#"{"region": ["hunter2"], "mode": "hunter2", "size": "hunter2"}"#).contains("hunter2")
+        );
+    }
+
+    #[test]
+    fn a_flood_of_problems_is_cut() {
+        let disks = vec![r#"{"gigabytes": ""}"#; 5000].join(",");
+        let text = format!(r#"{{"region": "x", "disks": [{disks}]}}"#);
+        let prepared = Reader::<Cloud>::new().prepare(&text, &Context::default(), |_, _| Ok(()));
+        assert_eq!(prepared.diagnostics.len(), 101);
+        assert_eq!(prepared.diagnostics[100].summary, "and 4900 problems more");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in ".*") {
+            drop(Reader::<Cloud>::new().read(&text));
+        }
+
+        #[test]
+        fn no_object_makes_it_panic(text in r#"\{("(region|size|disks|mode|zone)":([0-9]{1,20}|"[a-z]{0,3}"|null|\[\]|\{\}|1e999|-0.0),?){0,4}\}"#) {
+            drop(Reader::<Cloud>::new().read(&text));
+        }
+    }
+}

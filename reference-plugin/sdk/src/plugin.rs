@@ -1,0 +1,148 @@
+//! What a plugin offers, and its `main`.
+use std::process::ExitCode;
+
+use packwire_wire::{Component, Hook, Kind, OfferedCapability, OfferedHook, limits};
+
+use crate::{
+    Builder, Connector, Provisioner, builder::ServedBuilder, connector::ServedConnector, opened::Opened,
+    provisioner::ServedProvisioner, session,
+};
+
+/// A plugin and the components that it offers.
+///
+/// ```no_run
+/// # use packwire_plugin::{Hook, HookRun, Outcome};
+/// # struct Audit;
+/// # impl Hook for Audit { async fn run(&self, _: HookRun) -> Outcome { Outcome::Done } }
+/// use std::process::ExitCode;
+///
+/// fn main() -> ExitCode {
+///     packwire_plugin::Plugin::new("packer-plugin-acme", env!("CARGO_PKG_VERSION"))
+///         .hook("acme", "Writes down what happens", Audit)
+///         .hook("acme-quiet", "Does the same without a word", Audit)
+///         .serve()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Plugin {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) components: Vec<Component<OfferedCapability>>,
+    pub(crate) opened: Opened,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Opened")
+    }
+}
+
+impl Plugin {
+    /// A plugin that offers nothing yet. The version is a semantic one.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { name: name.into(), version: version.into(), components: Vec::new(), opened: Opened::default() }
+    }
+
+    /// The same, with a builder.
+    #[must_use]
+    pub fn builder(self, name: &str, builder: impl Builder) -> Self {
+        self.with(ServedBuilder::offer(name, builder))
+    }
+
+    /// The same, with a provisioner.
+    #[must_use]
+    pub fn provisioner(self, name: &str, provisioner: impl Provisioner) -> Self {
+        self.with(ServedProvisioner::offer(name, provisioner))
+    }
+
+    /// The same, with a communicator.
+    #[must_use]
+    pub fn communicator(self, name: &str, connector: impl Connector) -> Self {
+        let opened = self.opened.clone();
+        self.with(ServedConnector::offer(name, connector, opened))
+    }
+
+    /// The same, with a hook; `summary` is one line for lists.
+    #[must_use]
+    pub fn hook(self, name: &str, summary: &str, hook: impl Hook) -> Self {
+        self.with(described(name, (summary, ""), OfferedCapability::Hook(OfferedHook::new(hook))))
+    }
+
+    fn with(mut self, component: Component<OfferedCapability>) -> Self {
+        self.components.push(component);
+        self
+    }
+
+    /// The whole `main` of the plugin: attaches to the host that started it, works for it, and leaves.
+    /// The exit code is that of SPEC.md.
+    pub fn serve(self) -> ExitCode {
+        session::serve(self)
+    }
+
+    /// How long it may take to clean up: as long as the slowest of its kinds.
+    pub(crate) fn grace(&self) -> std::time::Duration {
+        let slow = |kind| matches!(kind, Kind::Builder | Kind::PostProcessor);
+        let has_slow = self.components.iter().any(|one| slow(one.capability.kind()));
+        if has_slow { limits::CLEAN_UP_BUILDER } else { limits::CLEAN_UP }
+    }
+}
+
+/// A component without schemas.
+pub(crate) fn described(
+    name: &str,
+    (summary, documentation): (&str, &str),
+    capability: OfferedCapability,
+) -> Component<OfferedCapability> {
+    Component {
+        name: name.to_owned(),
+        summary: summary.to_owned(),
+        documentation: documentation.to_owned(),
+        config_schema: String::new(),
+        output_schema: String::new(),
+        needs_communicator: false,
+        extensions: String::new(),
+        capability,
+    }
+}
+
+/// The whole `main` of a plugin with one builder; its name and version are those of the calling crate.
+#[macro_export]
+macro_rules! serve_builder {
+    ($name:expr, $builder:expr) => {
+        $crate::main_of!(builder($name, $builder));
+    };
+}
+
+/// The whole `main` of a plugin with one provisioner; its name and version are those of the calling crate.
+#[macro_export]
+macro_rules! serve_provisioner {
+    ($name:expr, $provisioner:expr) => {
+        $crate::main_of!(provisioner($name, $provisioner));
+    };
+}
+
+/// The whole `main` of a plugin with one communicator; its name and version are those of the calling crate.
+#[macro_export]
+macro_rules! serve_communicator {
+    ($name:expr, $connector:expr) => {
+        $crate::main_of!(communicator($name, $connector));
+    };
+}
+
+/// The whole `main` of a plugin with one hook; its name and version are those of the calling crate.
+#[macro_export]
+macro_rules! serve_hook {
+    ($name:expr, $summary:expr, $hook:expr) => {
+        $crate::main_of!(hook($name, $summary, $hook));
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! main_of {
+    ($kind:ident($($component:expr),+)) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::Plugin::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")).$kind($($component),+).serve()
+        }
+    };
+}

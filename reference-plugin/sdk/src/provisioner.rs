@@ -1,0 +1,95 @@
+//! Provisioners, as their authors write them.
+use packwire_wire::{
+    Component, Context, Diagnostic, OfferedCapability, OfferedProvisioner, Outcome, Prepared,
+    RemoteCommunicator,
+};
+
+use crate::{
+    Cancellation, Environment, Stop, Ui,
+    config::{Config, Reader},
+    plugin::described,
+    stop::outcome,
+};
+
+/// Does something to machines.
+pub trait Provisioner: Send + Sync + 'static {
+    /// What the user writes; the schema is made from it.
+    type Config: Config;
+    /// What a configuration becomes that is in order.
+    type Provision: Provision;
+
+    /// One line for lists.
+    const SUMMARY: &'static str;
+    /// CommonMark for whoever wants to use it.
+    const DOCUMENTATION: &'static str = "";
+
+    /// Checks what a type cannot say, all of it, and has no effect outside.
+    ///
+    /// # Errors
+    /// All that is wrong, each with its place in the configuration.
+    fn prepare(&self, config: Self::Config, context: &Context) -> Result<Self::Provision, Vec<Diagnostic>>;
+}
+
+/// Something to do to a machine, ready to run once.
+pub trait Provision: Send + Sync + 'static {
+    /// Does it, through the communicator alone.
+    fn run(self, run: ProvisionRun) -> impl Future<Output = Result<(), Stop>> + Send;
+}
+
+/// What a provision may use.
+#[derive(Debug)]
+pub struct ProvisionRun {
+    /// Where to say what happens.
+    pub ui: Ui,
+    /// The way to the machine.
+    pub communicator: RemoteCommunicator,
+    /// What the builder says of the machine: a JSON object.
+    pub generated_data: String,
+    /// The host's services, where the host lent them.
+    pub environment: Option<Environment>,
+    /// When to stop.
+    pub cancellation: Cancellation,
+}
+
+pub(crate) struct ServedProvisioner<P: Provisioner> {
+    provisioner: P,
+    config: Reader<P::Config>,
+}
+
+impl<P: Provisioner> ServedProvisioner<P> {
+    pub(crate) fn offer(name: &str, provisioner: P) -> Component<OfferedCapability> {
+        let config = Reader::new();
+        Component {
+            config_schema: config.schema(),
+            needs_communicator: true,
+            ..described(
+                name,
+                (P::SUMMARY, P::DOCUMENTATION),
+                OfferedCapability::Provisioner(OfferedProvisioner::new(Self { provisioner, config })),
+            )
+        }
+    }
+}
+
+impl<P: Provisioner> packwire_wire::Provisioner for ServedProvisioner<P> {
+    type Provision = ServedProvision<P::Provision>;
+
+    async fn prepare(&self, config: String, context: Context) -> Prepared<Self::Provision> {
+        self.config
+            .prepare(&config, &context, |config, context| self.provisioner.prepare(config, context))
+            .map(ServedProvision)
+    }
+}
+
+pub(crate) struct ServedProvision<P>(P);
+
+impl<P: Provision> packwire_wire::Provision for ServedProvision<P> {
+    async fn run(self, run: packwire_wire::ProvisionRun) -> Outcome {
+        let packwire_wire::ProvisionRun { ui, communicator, generated_data, environment, cancellation } = run;
+        let Some(communicator) = communicator else {
+            return Outcome::failed("this provisioner needs a machine, and the builder has none");
+        };
+        let run = ProvisionRun { ui, communicator, generated_data, environment, cancellation };
+        outcome(self.0.run(run).await)
+    }
+}
