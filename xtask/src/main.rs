@@ -1,6 +1,7 @@
 //! The project's own chores, one file each: `cargo xtask --help` lists them.
 
 mod codegen;
+mod demo;
 mod numbers;
 mod process;
 mod schema_files;
@@ -26,6 +27,8 @@ enum Chore {
     Vectors(vectors::Args),
     /// Compare the rules of SPEC.md with the checks and the faults
     Trace(trace::Args),
+    /// Build a template through plugin processes, and run the suite on those plugins
+    Demo,
     /// Print the five numbers by which the shape of the code is watched
     Numbers,
 }
@@ -35,6 +38,7 @@ fn main() -> miette::Result<()> {
         Chore::Codegen(args) => codegen::run(&args)?,
         Chore::Vectors(args) => vectors::run(&args)?,
         Chore::Trace(args) => trace::run(&args)?,
+        Chore::Demo => demo::run()?,
         Chore::Numbers => numbers::run()?,
     }
     Ok(())

@@ -44,12 +44,33 @@ pub(crate) fn output<A: AsRef<OsStr>>(
     if answer.status.success() {
         return Ok(answer.stdout);
     }
-    let shown = arguments.iter().map(|argument| argument.as_ref().to_string_lossy());
     Err(ProcessError::Failed {
-        command: std::iter::once(program.into()).chain(shown).collect::<Vec<_>>().join(" "),
+        command: shown_command(program, arguments),
         status: answer.status,
         stderr: String::from_utf8_lossy(&answer.stderr).trim_end().to_owned(),
     })
+}
+
+/// Runs a program to its end in `directory`; it prints where we print.
+pub(crate) fn shown<A: AsRef<OsStr>>(
+    program: &Path,
+    arguments: &[A],
+    directory: &Path,
+) -> Result<(), ProcessError> {
+    let name = program.display().to_string();
+    let mut command = command(&name);
+    command.args(arguments).current_dir(directory).env_remove("PWD").stdin(Stdio::null());
+    let status = command.status().map_err(|error| explain(error, &name, directory))?;
+    if status.success() {
+        return Ok(());
+    }
+    let stderr = "its own words are above".to_owned();
+    Err(ProcessError::Failed { command: shown_command(&name, arguments), status, stderr })
+}
+
+fn shown_command<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> String {
+    let arguments = arguments.iter().map(|argument| argument.as_ref().to_string_lossy());
+    std::iter::once(program.into()).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the chores' one place: `output` waits for what it starts")]
