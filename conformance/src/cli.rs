@@ -52,8 +52,8 @@ struct RunArgs {
     /// Stretch every time limit by this factor.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor)]
     slow: f64,
-    /// How many seconds the plugin has for its first attach.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = factor)]
+    /// How many seconds the plugin has for its first attach, before --slow stretches them.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = factor)]
     within: f64,
     /// The program that is the plugin, and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_names = ["PLUGIN", "ARGS"])]
@@ -160,10 +160,13 @@ fn check(typed: RunArgs) -> Result<u8, Failure> {
     let (program, arguments) = plugin.split_first().ok_or(SuiteError::Ours("no program".to_owned()))?;
     let subject = Subject::resolve(program, arguments)?;
     let cores = || std::thread::available_parallelism().map_or(2, usize::from);
-    let within = Duration::from_secs_f64(within * slow);
+    let within = Duration::from_secs_f64(within);
     let options = Options { only, skip, jobs: jobs.map_or_else(cores, usize::from), slow, within };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let run = runtime.block_on(suite::run(&subject, &options, progress))?;
+    say_on_terminal("waiting for the plugin to attach");
+    let run = runtime.block_on(suite::run(&subject, &options, progress));
+    say_on_terminal("");
+    let run = run?;
     let colour =
         std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     print(&match format {
@@ -175,17 +178,20 @@ fn check(typed: RunArgs) -> Result<u8, Failure> {
 
 /// One line that renews itself, on a terminal only, and is gone when all is done.
 fn progress(done: usize, all: usize) {
-    if std::io::stderr().is_terminal() && all > 0 {
-        let line = if done < all { format!("{done} of {all} checks done") } else { String::new() };
+    say_on_terminal(&if done < all { format!("{done} of {all} checks done") } else { String::new() });
+}
+
+fn say_on_terminal(line: &str) {
+    if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K{line}");
     }
 }
 
 fn code(run: &Run) -> u8 {
     match &run.met {
-        Preflight::Attached(_) if run.count(Status::Error) > 0 => OURS,
-        Preflight::Attached(_) if run.count(Status::Fail) > 0 => FAILED,
-        Preflight::Attached(_) => VERIFIED,
+        Preflight::Attached(..) if run.count(Status::Error) > 0 => OURS,
+        Preflight::Attached(..) if run.count(Status::Fail) > 0 => FAILED,
+        Preflight::Attached(..) => VERIFIED,
         Preflight::NeverAttached { .. } | Preflight::CannotStart(_) => NEVER_ATTACHED,
     }
 }

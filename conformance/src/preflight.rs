@@ -10,8 +10,8 @@ use crate::rig::{Hello, Manners, Rig, Trial};
 /// How the program met a host for the first time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Preflight {
-    /// It attached.
-    Attached(Introduction),
+    /// It attached, this long after its start.
+    Attached(Introduction, Duration),
     /// It was started and did not attach.
     NeverAttached {
         /// How it ended, if it did.
@@ -58,7 +58,7 @@ async fn first_meeting(Trial { host, plugin }: &Trial, within: Duration) -> Pref
         _ = plugin.exit(within) => {}
     }
     if let Some(hello) = host.hellos().first() {
-        return Preflight::Attached(introduction(hello).unwrap_or_default());
+        return Preflight::Attached(introduction(hello).unwrap_or_default(), plugin.age());
     }
     let printed = format!("{}{}", String::from_utf8_lossy(&plugin.stdout_bytes()), plugin.stderr());
     let lines: Vec<&str> = printed.lines().collect();

@@ -19,14 +19,14 @@ pub(crate) fn verdict(run: &Run) -> String {
     let (passed, untried) = (tried(run) - failed, untried(run));
     let all = run.results.len();
     match &run.met {
-        Preflight::Attached(_) if failed > 0 => format!("not conformant ({failed} of {all} rules broken)"),
-        Preflight::Attached(_) if errors > 0 => {
+        Preflight::Attached(..) if failed > 0 => format!("not conformant ({failed} of {all} rules broken)"),
+        Preflight::Attached(..) if errors > 0 => {
             format!("no verdict (an error of the suite in {errors} of {all} rules)")
         }
-        Preflight::Attached(_) if untried > 0 => {
+        Preflight::Attached(..) if untried > 0 => {
             format!("conformant as far as tested ({passed} of {all} rules tried)")
         }
-        Preflight::Attached(_) => {
+        Preflight::Attached(..) => {
             format!("conformant as far as tested (all {all} rules of a plugin's life; no component was run)")
         }
         _ => "not tested, the program never attached".to_owned(),

@@ -34,9 +34,6 @@ pub(crate) use room::{Program, Started};
 
 use record::Record;
 
-/// How long a check waits for an attach that it only builds on.
-pub const ATTACH_WITHIN: Duration = Duration::from_secs(10);
-
 /// How long processes may outlive what ended them: to end is no single moment.
 const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
@@ -76,8 +73,8 @@ pub struct Attached {
 
 impl Rig {
     /// A rig whose directories are made below `root`.
-    pub(crate) fn new(subject: Subject, slow: f64, root: &Path) -> std::io::Result<Self> {
-        let (places, record) = (Places::below(root)?, Rc::new(Record::new(slow)));
+    pub(crate) fn new(subject: Subject, slow: f64, patience: Duration, root: &Path) -> std::io::Result<Self> {
+        let (places, record) = (Places::below(root)?, Rc::new(Record::new(slow, patience)));
         Ok(Self { subject, places, record, hosts: Cell::default(), started: RefCell::default() })
     }
 
@@ -89,6 +86,11 @@ impl Rig {
     /// The fresh directories of this run.
     pub fn places(&self) -> &Places {
         &self.places
+    }
+
+    /// How long an attach is waited for, before `--slow` stretches it: longer for a plugin whose first one took long.
+    pub fn patience(&self) -> Duration {
+        self.record.patience()
     }
 
     /// A host that listens; nothing is started for it yet.
@@ -180,7 +182,7 @@ impl Trial {
     pub async fn attached(&self) -> Result<Attached, Stop> {
         match self.await_attach().await {
             Ok(attached) => Ok(attached),
-            Err(observed) => self.plugin.lacks(attaches_in_time(), observed),
+            Err(observed) => self.plugin.lacks(attaches_in(self.plugin.record.patience()), observed),
         }
     }
 
@@ -196,9 +198,10 @@ impl Trial {
 
     async fn await_attach(&self) -> Result<Attached, String> {
         let Self { host, plugin } = self.clone();
+        let patience = plugin.record.patience();
         let hello = tokio::select! {
-            hello = host.attached(ATTACH_WITHIN) => hello,
-            _ = plugin.exit(ATTACH_WITHIN) => host.hellos().first().cloned(),
+            hello = host.attached(patience) => hello,
+            _ = plugin.exit(patience) => host.hellos().first().cloned(),
         };
         match (hello, plugin.ended()) {
             (Some(hello), _) => Ok(Attached { host, took: plugin.age(), plugin, hello }),
@@ -210,8 +213,8 @@ impl Trial {
     }
 }
 
-fn attaches_in_time() -> String {
-    format!("the plugin attaches within {} s, so that the rule can be tried", ATTACH_WITHIN.as_secs())
+fn attaches_in(patience: Duration) -> String {
+    format!("the plugin attaches within {:.1} s, so that the rule can be tried", patience.as_secs_f64())
 }
 
 pub(crate) fn own_pid() -> i32 {

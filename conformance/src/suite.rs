@@ -16,7 +16,9 @@ use crate::supervisor::{self, Answer, Job, Task};
 use crate::{checks, report};
 
 /// How long one check may take before its supervisor is ended, before `--slow` stretches it.
-const OVERRUN: Duration = Duration::from_secs(60);
+const OVERRUN: Duration = Duration::from_secs(120);
+/// How long a check waits for an attach at least, however quick the first one was.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the user asked for.
 #[derive(Clone, Debug)]
@@ -29,7 +31,7 @@ pub struct Options {
     pub jobs: usize,
     /// The factor by which every budget is stretched.
     pub slow: f64,
-    /// How long the first meeting may take.
+    /// How long the first meeting may take, before `slow` stretches it.
     pub within: Duration,
 }
 
@@ -71,7 +73,7 @@ impl Run {
     /// What the plugin said of itself, if it attached.
     pub fn introduction(&self) -> Option<&Introduction> {
         match &self.met {
-            Preflight::Attached(introduction) => Some(introduction),
+            Preflight::Attached(introduction, _) => Some(introduction),
             _ => None,
         }
     }
@@ -82,7 +84,9 @@ impl Run {
     }
 }
 
-/// Runs what was asked for; `progress` hears how many of how many checks are done.
+/// Runs what was asked for. This process becomes a subreaper, and at the end everything below it is ended.
+///
+///  `progress` hears how many of how many checks are done.
 pub async fn run(
     subject: &Subject,
     options: &Options,
@@ -97,10 +101,11 @@ pub async fn run(
     let (wanted, left_out) = select::select(&ids, &options.only, &options.skip)?;
     let met = meet(subject, options).await?;
     let chosen: Vec<&'static Check> = checks::all().filter(|check| wanted.contains(&check.id)).collect();
-    let never = !matches!(met, Preflight::Attached(_));
+    let never = !matches!(met, Preflight::Attached(..));
     let by_name = !options.only.is_empty();
     let chosen = chosen.into_iter().filter(|check| by_name || is_worth_trying(check, &met)).collect();
-    let verdicts = judge::judge(run_all(subject, options, chosen, &mut progress).await);
+    let verdicts =
+        judge::judge(run_all(subject, options, chosen, patience(&met, options), &mut progress).await);
     rig::end_descendants(rig::own_pid(), &[]);
     let result = |requirement: Requirement| {
         let known = verdicts.iter().find(|verdict| verdict.id == requirement.id);
@@ -122,7 +127,7 @@ fn is_ours(requirement: &Requirement) -> bool {
 /// that, and what was asked for by name.
 fn is_worth_trying(check: &Check, met: &Preflight) -> bool {
     match met {
-        Preflight::Attached(_) => true,
+        Preflight::Attached(..) => true,
         Preflight::NeverAttached { connections, .. } => {
             *connections > 0 && check.id == "attach.bootstrap-then-attach"
         }
@@ -140,9 +145,19 @@ fn untried(requirement: &Requirement, never: bool, left_out: &[&str]) -> Verdict
     judge::empty(id, status, Some(reason.to_owned()), Blame::Suite)
 }
 
+/// How long a check waits for an attach, before `slow` stretches it: three times what the first one took.
+fn patience(met: &Preflight, options: &Options) -> Duration {
+    match met {
+        Preflight::Attached(_, took) => {
+            took.mul_f64(3.0 / options.slow).clamp(PATIENCE, PATIENCE.max(options.within))
+        }
+        _ => options.within,
+    }
+}
+
 async fn meet(subject: &Subject, options: &Options) -> Result<Preflight, SuiteError> {
     let task = Task::Preflight { within: options.within };
-    match supervise(subject, options, task).await {
+    match supervise(subject, options, task, options.within).await {
         Ok(Answer::Preflight(Preflight::CannotStart(why))) => {
             Err(SuiteError::CannotStart { hint: report::start_hint(&why), why })
         }
@@ -157,6 +172,7 @@ async fn run_all(
     subject: &Subject,
     options: &Options,
     chosen: Vec<&'static Check>,
+    patience: Duration,
     progress: &mut impl FnMut(usize, usize),
 ) -> Vec<Ran> {
     let all = chosen.len();
@@ -164,7 +180,7 @@ async fn run_all(
     order.sort_by_key(|(_, check)| std::cmp::Reverse(check.lasts));
     let runs = order
         .into_iter()
-        .map(|(index, check)| async move { (index, run_one(subject, options, check).await) });
+        .map(|(index, check)| async move { (index, run_one(subject, options, check, patience).await) });
     let mut runs = futures::stream::iter(runs).buffer_unordered(options.jobs.max(1));
     let mut ran: Vec<(usize, Ran)> = Vec::new();
     progress(0, all);
@@ -176,18 +192,24 @@ async fn run_all(
     ran.into_iter().map(|(_, ran)| ran).collect()
 }
 
-async fn run_one(subject: &Subject, options: &Options, check: &'static Check) -> Ran {
-    match supervise(subject, options, Task::Check(check.id.to_owned())).await {
+async fn run_one(subject: &Subject, options: &Options, check: &'static Check, patience: Duration) -> Ran {
+    match supervise(subject, options, Task::Check(check.id.to_owned()), patience).await {
         Ok(Answer::Check(outcome)) => (check, Ok(outcome)),
         Ok(Answer::Preflight(_)) => (check, Err("a supervisor answered another question".to_owned())),
         Err(why) => (check, Err(why)),
     }
 }
 
-async fn supervise(subject: &Subject, options: &Options, task: Task) -> Result<Answer, String> {
+async fn supervise(
+    subject: &Subject,
+    options: &Options,
+    task: Task,
+    patience: Duration,
+) -> Result<Answer, String> {
     let root = fresh_directory().map_err(|error| format!("no directory for a check: {error}"))?;
-    let job = Job { task, subject: subject.clone(), slow: options.slow, root: root.path().to_owned() };
-    let within = OVERRUN.mul_f64(options.slow) + options.within;
+    let (subject, root_path) = (subject.clone(), root.path().to_owned());
+    let job = Job { task, subject, slow: options.slow, patience, root: root_path };
+    let within = (OVERRUN + options.within).mul_f64(options.slow);
     supervisor::supervised(&job, within).await.map_err(|error| error.to_string())
 }
 

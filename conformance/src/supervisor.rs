@@ -30,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) subject: Subject,
     /// The factor by which every budget is stretched.
     pub(crate) slow: f64,
+    /// How long a check waits for an attach that it builds on, before `slow` stretches it.
+    pub(crate) patience: Duration,
     /// A fresh directory, with a path short enough for sockets.
     pub(crate) root: PathBuf,
 }
@@ -169,8 +171,9 @@ fn watch_parent() -> io::Result<impl Future<Output = ()>> {
 }
 
 async fn run(job: Job) -> io::Result<Answer> {
-    let rig = Rig::new(job.subject, job.slow, &job.root)?;
-    match job.task {
+    let Job { task, subject, slow, patience, root } = job;
+    let rig = Rig::new(subject, slow, patience, &root)?;
+    match task {
         Task::Preflight { within } => Ok(Answer::Preflight(preflight::meet(rig, within).await)),
         Task::Host => {
             Err(rig.host_until_killed().await.err().unwrap_or_else(|| io::Error::other("the host has ended")))

@@ -15,7 +15,7 @@ pub fn human(run: &Run, subject: &Subject, colour: bool) -> String {
     let mut page = Page { text: String::new(), colour };
     page.line(format_args!("conformance {} of {}", super::SUITE, subject.typed.join(" ")));
     match &run.met {
-        Preflight::Attached(Introduction { name, version, protocol, components }) => {
+        Preflight::Attached(Introduction { name, version, protocol, components }, _) => {
             let told = format!("plugin {name} {version} · protocol {protocol} · {}", components.join(", "));
             page.line(printable(&told));
         }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe::Receiver;
 
 use super::room::{Program, Started};
-use super::{ATTACH_WITHIN, Manners, Plugin, Rig, family};
+use super::{Manners, Plugin, Rig, family};
 use crate::check::Stop;
 use crate::supervisor::{Job, SUPERVISE, Task};
 
@@ -41,7 +41,7 @@ impl Rig {
         let (host, mut says) =
             self.doomed_host().map_err(|error| Stop::rig("a second host cannot be started", error))?;
         let mut line = String::new();
-        let patience = self.stretch(ATTACH_WITHIN) + Duration::from_secs(1);
+        let patience = self.stretch(self.patience()) + Duration::from_secs(1);
         // A host that says nothing in time has no plugin; which of the two it was does not matter.
         let heard = tokio::time::timeout(patience, says.read_line(&mut line)).await;
         let attached = heard.is_ok().then(|| serde_json::from_str::<Attached>(&line).ok()).flatten();
@@ -49,7 +49,7 @@ impl Rig {
         let Some(pid) = plugin else {
             return self.record.lacks(
                 None,
-                super::attaches_in_time(),
+                super::attaches_in(self.patience()),
                 "it did not attach to a second host".to_owned(),
             );
         };
@@ -61,7 +61,13 @@ impl Rig {
     fn doomed_host(&self) -> io::Result<(Process, BufReader<Receiver>)> {
         let root = self.places.sockets.join(format!("d{}", self.hosts.replace(self.hosts.get() + 1)));
         std::fs::create_dir(&root)?;
-        let job = Job { task: Task::Host, subject: self.subject.clone(), slow: self.record.slow(), root };
+        let job = Job {
+            task: Task::Host,
+            subject: self.subject.clone(),
+            slow: self.record.slow(),
+            patience: self.patience(),
+            root,
+        };
         let mut line = serde_json::to_vec(&job)?;
         line.push(b'\n');
         let started = Program::ourselves().args([SUPERVISE]).stdin(Stdio::piped()).start()?;

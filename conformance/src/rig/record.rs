@@ -11,18 +11,30 @@ use crate::check::{Measured, Observation, Stop};
 pub(super) struct Record {
     pub(super) began: Instant,
     slow: f64,
+    patience: Duration,
     observations: RefCell<Vec<Observation>>,
     tasks: RefCell<JoinSet<()>>,
 }
 
 impl Record {
-    pub(super) fn new(slow: f64) -> Self {
-        Self { began: Instant::now(), slow, observations: RefCell::default(), tasks: RefCell::default() }
+    pub(super) fn new(slow: f64, patience: Duration) -> Self {
+        Self {
+            began: Instant::now(),
+            slow,
+            patience,
+            observations: RefCell::default(),
+            tasks: RefCell::default(),
+        }
     }
 
     /// The user's `--slow`.
     pub(super) fn slow(&self) -> f64 {
         self.slow
+    }
+
+    /// How long an attach is waited for, before `--slow` stretches it.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// A time as the user's `--slow` stretches it.
