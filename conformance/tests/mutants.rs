@@ -1,0 +1,169 @@
+//! The suite is verified too: every fault turns the check that claims it red, and nothing that is right does.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the functions of a test may fail as it may"
+)]
+
+mod support;
+
+use std::sync::Mutex;
+use std::thread;
+
+use serde_json::Value;
+use support::{faulty, output, report};
+
+/// How many plugins are tried side by side. They mostly wait: for deadlines that a fault does not keep.
+const SIDE_BY_SIDE: usize = 6;
+
+/// How many checks of one plugin are tried side by side: on the smallest machine as on the largest.
+const JOBS: [&str; 2] = ["--jobs", "3"];
+
+/// Tries many plugins, and answers in their order.
+fn each<P: Sync, T: Send>(plugins: &[P], work: impl Fn(&P) -> T + Sync) -> Vec<T> {
+    let waiting = Mutex::new(plugins.iter().enumerate());
+    let done = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(|| {
+                loop {
+                    let Some((at, plugin)) = waiting.lock().unwrap().next() else { return };
+                    let result = work(plugin);
+                    done.lock().unwrap().push((at, result));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap();
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What `faulty list --json` says of one kind: `fault`, `dialect` or `null`.
+fn manners(kind: &str) -> Vec<Value> {
+    let list = output(faulty(), ["list", "--json"]).stdout;
+    let all: Vec<Value> = serde_json::from_slice(&list).unwrap();
+    all.into_iter().filter(|manner| manner["kind"] == kind).collect()
+}
+
+/// A member that is a text.
+fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value[member].as_str().unwrap_or_else(|| panic!("{member} is no text in {value}"))
+}
+
+fn names(kind: &str) -> Vec<String> {
+    manners(kind).iter().map(|manner| text(manner, "name").to_owned()).collect()
+}
+
+/// The results that are neither a pass nor without meaning for the plugin: their ids, and how they stand.
+fn red(report: &Value) -> Vec<(String, String)> {
+    let told =
+        results(report).map(|result| (text(result, "id").to_owned(), text(result, "status").to_owned()));
+    told.filter(|(_, status)| ["fail", "warn", "error"].contains(&status.as_str())).collect()
+}
+
+fn results(report: &Value) -> impl Iterator<Item = &Value> {
+    report["results"].as_array().unwrap().iter()
+}
+
+/// The whole suite on one plugin; then, if more is red than was expected, only what is red and what was expected: a
+/// deadline that was missed because the machine was busy is not missed again.
+fn trial(name: &str, expected: &[&str]) -> Value {
+    let whole = report(&JOBS, name);
+    let red = red(&whole);
+    if red.iter().map(|(id, _)| id.as_str()).eq(expected.iter().copied()) {
+        return whole;
+    }
+    let suspects = red.iter().map(|(id, _)| id.as_str()).filter(|id| !expected.contains(id));
+    let only: Vec<&str> = suspects.chain(expected.iter().copied()).flat_map(|id| ["--only", id]).collect();
+    if only.is_empty() { whole } else { report(&only, name) }
+}
+
+#[test]
+fn green_and_every_dialect_pass_every_check() {
+    let names = [vec!["green".to_owned()], names("dialect")].concat();
+    let reports = each(&names, |name| trial(name, &[]));
+    for (name, report) in names.iter().zip(&reports) {
+        let fine = |result: &&Value| ["pass", "skipped"].contains(&text(result, "status"));
+        let other: Vec<&Value> = results(report).filter(|result| !fine(result)).collect();
+        assert!(other.is_empty(), "{name}: {other:#?}");
+    }
+}
+
+#[test]
+fn a_null_plugin_is_never_conformant() {
+    for name in names("null") {
+        let said = support::conformance(&["--within", "3"], &name);
+        assert_ne!(said.code, Some(0), "{name}: {}", said.text);
+        assert!(!said.text.contains(": conformant"), "{name}: {}", said.text);
+    }
+}
+
+/// How one fault fared in the whole suite.
+struct Row {
+    fault: String,
+    breaks: String,
+    observed: String,
+    caught: Vec<String>,
+}
+
+impl Row {
+    fn of(fault: &Value, report: &Value) -> Self {
+        let (name, breaks) = (text(fault, "name").to_owned(), text(fault, "requirement").to_owned());
+        let caught = red(report).into_iter().map(|(id, status)| match status.as_str() {
+            "fail" => id,
+            _ => format!("{id} ({status})"),
+        });
+        Self { fault: name, observed: observed(&breaks, report), breaks, caught: caught.collect() }
+    }
+
+    fn line(&self) -> String {
+        let Self { fault, breaks, observed, caught } = self;
+        format!("| {fault} | {breaks} | {observed} | {} |\n", caught.join(", "))
+    }
+}
+
+/// What the check that claims the fault saw, if it saw what it is about.
+fn observed(id: &str, report: &Value) -> String {
+    let claiming = results(report).filter(|result| result["id"] == id);
+    let findings = claiming.flat_map(|result| result["findings"].as_array().unwrap());
+    let own = findings.filter(|finding| finding["prerequisite"] == false);
+    let seen = |finding: &Value| format!("{} ⇒ {}", text(finding, "expected"), text(finding, "observed"));
+    // The first in the alphabet: what is tried side by side is seen in any order.
+    own.map(seen).min().unwrap_or_else(|| "NOT CAUGHT".to_owned()).replace('|', "¦")
+}
+
+#[test]
+fn every_fault_is_caught_by_the_check_that_claims_it() {
+    let faults = manners("fault");
+    let rows =
+        each(&faults, |fault| Row::of(fault, &trial(text(fault, "name"), &[text(fault, "requirement")])));
+    let matrix: String = rows.iter().map(Row::line).collect();
+    insta::with_settings!({
+        description => "Each fault of the green plugin, tried by the whole suite: the rule that it breaks, what the \
+            check of that rule saw, and all rules that came out red.",
+        omit_expression => true,
+        filters => FILTERS.to_vec(),
+    }, {
+        insta::assert_snapshot!("kill_matrix", matrix);
+    });
+    let missed: Vec<&str> = rows.iter().filter(|row| !is_caught(row)).map(|row| row.fault.as_str()).collect();
+    assert!(missed.is_empty(), "not caught by the check that claims them: {missed:?}");
+}
+
+fn is_caught(row: &Row) -> bool {
+    let word = |id: &String| id.split(' ').next() == Some(row.breaks.as_str());
+    row.observed != "NOT CAUGHT" && row.caught.iter().any(word)
+}
+
+/// What differs from run to run.
+const FILTERS: [(&str, &str); 7] = [
+    (r"0100007F:[0-9A-F]{4}", "127.0.0.1:[port]"),
+    (r"\d\d+ connections", "[n] connections"),
+    (r"/tmp/pwc-[A-Za-z0-9]+", "[root]"),
+    (r"process \d+", "process [pid]"),
+    (r"[0-9a-fA-F]{64}", "[token]"),
+    (r"\d+(\.\d+)? (ms|s|%)", "[n] $2"),
+    (r"`[^`\n]*/(faulty|exe) ", "`$1 "),
+];
