@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::launch;
 use crate::check::{Budget, Check, Checked, Class, Level};
-use crate::rig::{ATTACH_WITHIN, Attached, Manners, Rig, Trial};
+use crate::rig::{Attached, Manners, Rig, Trial};
 
 /// How soon a plugin gives up that speaks none of the versions offered.
 const REFUSAL: Duration = Duration::from_secs(5);
@@ -122,8 +122,8 @@ async fn newer_host(rig: &Rig) -> Checked {
 async fn speaks(rig: &Rig, version: u16) -> Result<Option<u16>, crate::check::Stop> {
     let Trial { host, plugin } = rig.meet(offering(&version.to_string()))?;
     tokio::select! {
-        _ = host.attached(ATTACH_WITHIN) => {}
-        _ = plugin.exit(ATTACH_WITHIN) => {}
+        _ = host.attached(rig.patience()) => {}
+        _ = plugin.exit(rig.patience()) => {}
     }
     Ok((!host.hellos().is_empty()).then_some(version))
 }
