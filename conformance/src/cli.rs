@@ -43,7 +43,8 @@ struct RunArgs {
     /// Leave out the requirements that match; may be repeated.
     #[arg(long, value_name = "PATTERN")]
     skip: Vec<String>,
-    /// How many checks run at once [default: the number of processors].
+    /// How many checks run at once, beside those that mostly wait; 1: one after another
+    /// [default: the number of processors].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
     /// How the report is written.

@@ -17,6 +17,8 @@ use crate::{checks, report};
 
 /// How long one check may take before its supervisor is ended, before `--slow` stretches it.
 const OVERRUN: Duration = Duration::from_secs(120);
+/// A check that lasts longer than this does so by waiting.
+const IDLE: Duration = Duration::from_secs(1);
 /// How long a check waits for an attach at least, however quick the first one was.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -27,7 +29,7 @@ pub struct Options {
     pub only: Vec<String>,
     /// Patterns of ids to leave out.
     pub skip: Vec<String>,
-    /// How many checks run at once.
+    /// How many checks run at once, beside those that mostly wait; 1 is one after another.
     pub jobs: usize,
     /// The factor by which every budget is stretched.
     pub slow: f64,
@@ -178,10 +180,13 @@ async fn run_all(
     let all = chosen.len();
     let mut order: Vec<(usize, &'static Check)> = chosen.into_iter().enumerate().collect();
     order.sort_by_key(|(_, check)| std::cmp::Reverse(check.lasts));
-    let runs = order
-        .into_iter()
-        .map(|(index, check)| async move { (index, run_one(subject, options, check, patience).await) });
-    let mut runs = futures::stream::iter(runs).buffer_unordered(options.jobs.max(1));
+    // Who only waits needs no processor, and would keep those waiting that do.
+    let (idle, busy): (Vec<_>, Vec<_>) =
+        order.into_iter().partition(|(_, check)| check.lasts >= IDLE && options.jobs > 1);
+    let run = |(index, check)| async move { (index, run_one(subject, options, check, patience).await) };
+    let idle = futures::stream::iter(idle.into_iter().map(run)).buffer_unordered(all.max(1));
+    let busy = futures::stream::iter(busy.into_iter().map(run)).buffer_unordered(options.jobs.max(1));
+    let mut runs = std::pin::pin!(futures::stream::select(idle, busy));
     let mut ran: Vec<(usize, Ran)> = Vec::new();
     progress(0, all);
     while let Some(one) = runs.next().await {
