@@ -23,6 +23,12 @@ pub(crate) async fn within_grace<T>(
     }
 }
 
+/// Resolves a second after the cancellation: from then on nobody waits for somebody who takes no output.
+pub(crate) async fn stalled(cancelled: &CancellationToken) {
+    cancelled.cancelled().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

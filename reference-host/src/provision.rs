@@ -160,7 +160,7 @@ impl Provisioning {
         let Machine { communicator, ui, data } = machine;
         ProvisionLent {
             // A builder may lend a Ui of its own making; without one its build's lines are used.
-            ui: ui.as_ref().map_or_else(|| OfferedUi::new(self.0.ui.clone()), OfferedUi::from),
+            ui: ui.as_ref().map_or_else(|| self.0.ui.lend(stop.clone()), OfferedUi::from),
             communicator: communicator
                 .clone()
                 .map(|communicator| OfferedCommunicator::new(lend_on(communicator))),

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use packwire_wire::{
-    ArtifactInfo, BuildLent, BuildOutcome, Built, Context, Diagnostic, OfferedHook, OfferedUi,
-    RemoteArtifact, limits,
+    ArtifactInfo, BuildLent, BuildOutcome, Built, Context, Diagnostic, OfferedHook, RemoteArtifact, limits,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -86,7 +85,7 @@ impl Run {
         );
         let provisioning = Provisioning::new(provisioners, ui.clone(), services.clone(), cancelled.clone());
         let lent = BuildLent {
-            ui: OfferedUi::new(ui.clone()),
+            ui: ui.lend(cancelled.clone()),
             hook: OfferedHook::new(provisioning.clone()),
             environment: services.offer(),
             cancellation: cancelled.clone(),

@@ -220,7 +220,7 @@ pub(crate) fn read_failure(
     Ok(diagnostics)
 }
 
-/// Writes diagnostics into a list of [`len`] elements.
+/// Writes diagnostics into a list of `len` elements.
 pub(crate) fn write_diagnostics(
     diagnostics: Vec<Diagnostic>,
     mut builder: struct_list::Builder<'_, schema::diagnostic::Owned>,
@@ -279,7 +279,8 @@ impl Outcome {
             Self::Done => builder.set_done(()),
             Self::Failed(diagnostics) => {
                 let diagnostics = failure(diagnostics);
-                write_diagnostics(diagnostics.clone(), builder.init_failed(len(&diagnostics)));
+                let list = builder.init_failed(len(&diagnostics));
+                write_diagnostics(diagnostics, list);
             }
             Self::Cancelled => builder.set_cancelled(()),
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::time::Duration;
 
 use packwire_wire::process::passed_on;
 use packwire_wire::{Context, OnError, Room, limits};
@@ -109,7 +110,8 @@ impl Desk {
         });
         // Ends the processes that are still there: whoever holds them is dropped with the runtime's tasks.
         drop(plugins);
-        drop(runtime);
+        // A thread that prints where nobody reads is not waited for.
+        runtime.shutdown_timeout(Duration::from_secs(1));
         done
     }
 

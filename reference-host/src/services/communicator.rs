@@ -8,6 +8,7 @@ use packwire_wire::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::grace::stalled;
 use crate::plugins::Running;
 
 /// A communicator of a component, as the host lends it.
@@ -76,12 +77,6 @@ async fn carry_output(from: StreamReceiver, to: StreamSender, cancelled: Cancell
             Err(_) => return,
         }
     }
-}
-
-/// A second after the cancellation nobody waits for a slow receiver any more.
-async fn stalled(cancelled: &CancellationToken) {
-    cancelled.cancelled().await;
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
 }
 
 impl Wrapped {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use packwire_wire::{
     ConnectionLent, ConnectionOutcome, Context, Diagnostic, Environment, OfferedCommunicator,
-    OfferedEnvironment, OfferedUi, Prepared, RemoteCapability, RemoteCommunicator,
+    OfferedEnvironment, Prepared, RemoteCapability, RemoteCommunicator,
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -124,7 +124,7 @@ impl Lending {
         };
         diagnostics.iter().for_each(|warning| self.ui.error(&format!("warning: {}", warning.summary)));
         let lent = ConnectionLent {
-            ui: OfferedUi::new(self.ui.clone()),
+            ui: self.ui.lend(self.cancelled.clone()),
             environment: OfferedEnvironment::new(Nothing),
             cancellation: self.cancelled.clone(),
         };

@@ -1,20 +1,51 @@
 //! A build's lines as a `Ui` that is lent to plugins.
 
-use packwire_wire::{OfferedProgress, Progress, Reply, Ui};
+use packwire_wire::{OfferedProgress, OfferedUi, Progress, Reply, Ui};
+use tokio_util::sync::CancellationToken;
 
 use super::BuildUi;
+use crate::grace::stalled;
 
-impl Ui for BuildUi {
+/// Where one run prints.
+///
+/// Output that nobody takes makes the run wait, until it is cancelled: then what cannot be printed is dropped, so that
+/// the run can always end.
+struct LentUi {
+    ui: BuildUi,
+    cancelled: CancellationToken,
+}
+
+impl BuildUi {
+    /// The same lines, lent to a run that ends when `cancelled` says so.
+    #[must_use]
+    pub fn lend(&self, cancelled: CancellationToken) -> OfferedUi {
+        OfferedUi::new(LentUi { ui: self.clone(), cancelled })
+    }
+}
+
+impl LentUi {
+    /// Prints on a thread that may block, as a terminal or a pipe does.
+    async fn print(&self, print: impl FnOnce(&BuildUi) + Send + 'static) {
+        let ui = self.ui.clone();
+        let printing = tokio::task::spawn_blocking(move || print(&ui));
+        tokio::select! {
+            printed = printing => drop(printed),
+            () = stalled(&self.cancelled) => {}
+        }
+    }
+}
+
+impl Ui for LentUi {
     async fn say(&self, text: String) {
-        Self::say(self, &text);
+        self.print(move |ui| ui.say(&text)).await;
     }
 
     async fn message(&self, text: String) {
-        Self::message(self, &text);
+        self.print(move |ui| ui.message(&text)).await;
     }
 
     async fn error(&self, text: String) {
-        Self::error(self, &text);
+        self.print(move |ui| ui.error(&text)).await;
     }
 
     /// Nobody reads lines for programs yet: this host has no output for them.
@@ -24,17 +55,16 @@ impl Ui for BuildUi {
         Reply::Refused("this host asks nobody".to_owned())
     }
 
-    async fn progress(&self, label: String, total: u64) -> OfferedProgress {
-        let _ = total;
+    async fn progress(&self, label: String, _: u64) -> OfferedProgress {
         if !label.is_empty() {
-            Self::message(self, &label);
+            self.message(label).await;
         }
         OfferedProgress::new(Unshown)
     }
 
     async fn mask(&self, secret: String) {
-        if let Err(refused) = self.terminal().secrets().add(&secret) {
-            Self::error(self, &format!("a plugin's secret is not masked: {refused}"));
+        if let Err(refused) = self.ui.terminal().secrets().add(&secret) {
+            self.error(format!("a plugin's secret is not masked: {refused}")).await;
         }
     }
 }
