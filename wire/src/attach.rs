@@ -217,6 +217,8 @@ impl host::Server for ServedHost {
             Err(why) => {
                 if trusted {
                     self.tell(Err(why.clone()));
+                } else {
+                    link.end_soon();
                 }
                 End::Refused(why)
             }

@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side, twoparty::VatNetwork};
@@ -24,6 +25,10 @@ use crate::{
 };
 
 const BUFFER_BYTES: usize = 64 << 10;
+/// How long a peer that was refused may take to read so.
+const REFUSAL_WITHIN: Duration = Duration::from_secs(1);
+/// How long a peer may take to read that its link is ended.
+const FAREWELL_WITHIN: Duration = Duration::from_millis(200);
 
 /// Any two-way byte stream: a Unix socket, a TCP socket, or a pipe in memory.
 pub trait ByteLink: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static {}
@@ -103,6 +108,15 @@ impl LinkState {
         }
         self.streams.set(self.streams.get() + 1);
         Some(OpenStream(self.clone()))
+    }
+
+    /// Ends the link of a peer that was refused, unless it does so itself: its answer is on the way.
+    pub(crate) fn end_soon(&self) {
+        let severed = self.severed.clone();
+        spawn_here(async move {
+            tokio::time::sleep(REFUSAL_WITHIN).await;
+            severed.cancel();
+        });
     }
 
     /// Ends the link of a peer that keeps none of the bounds.
@@ -189,7 +203,7 @@ async fn drive(system: RpcSystem<Side>, link: Rc<LinkState>) {
     if over.is_none() {
         // Tells the peer, whose library then fails what it has open; bounded, because the peer may not read any more.
         let farewell = async { tokio::join!(disconnector, system) };
-        drop(tokio::time::timeout(std::time::Duration::from_millis(200), farewell).await);
+        drop(tokio::time::timeout(FAREWELL_WITHIN, farewell).await);
     }
     link.ended.cancel();
     link.stopping.cancel();
