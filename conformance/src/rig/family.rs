@@ -27,18 +27,18 @@ pub(crate) fn become_subreaper() -> rustix::io::Result<()> {
 
 /// The living descendants of a process; those that have ended and only wait to be reaped do not count.
 pub(crate) fn descendants(of: i32) -> Vec<Relative> {
-    let mut children: HashMap<i32, Vec<(Relative, bool)>> = HashMap::new();
-    for (relative, dead) in everybody() {
-        children.entry(relative.parent).or_default().push((relative, dead));
+    let mut children: HashMap<i32, Vec<Stat>> = HashMap::new();
+    for stat in everybody() {
+        children.entry(stat.parent).or_default().push(stat);
     }
     let mut found = Vec::new();
     let mut waiting = vec![of];
     let mut seen = HashSet::new();
     while let Some(parent) = waiting.pop() {
-        for (relative, dead) in children.remove(&parent).unwrap_or_default() {
-            if seen.insert(relative.pid) {
-                waiting.push(relative.pid);
-                found.extend((!dead).then_some(relative));
+        for stat in children.remove(&parent).unwrap_or_default() {
+            if seen.insert(stat.pid) {
+                waiting.push(stat.pid);
+                found.extend((!stat.dead).then(|| stat.relative()));
             }
         }
     }
@@ -90,21 +90,36 @@ pub(crate) fn ended(pid: Pid) -> Option<super::End> {
     }
 }
 
-fn everybody() -> Vec<(Relative, bool)> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+fn everybody() -> impl Iterator<Item = Stat> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten();
     let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    ids.filter_map(relative).collect()
+    ids.filter_map(Stat::of)
 }
 
-/// Reads `/proc/PID/stat`; its second field is a name in brackets that may hold anything.
-fn relative(pid: i32) -> Option<(Relative, bool)> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let stat = String::from_utf8_lossy(&stat);
-    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-    let dead = matches!(fields.next()?, "Z" | "X");
-    let parent = fields.next()?.parse().ok()?;
-    let session = fields.nth(1)?.parse().ok()?;
-    Some((Relative { pid, parent, session, command: command_of(pid) }, dead))
+/// What `/proc/PID/stat` tells of a process.
+struct Stat {
+    pid: i32,
+    parent: i32,
+    session: i32,
+    dead: bool,
+}
+
+impl Stat {
+    /// The second field of the file is a name in brackets that may hold anything.
+    fn of(pid: i32) -> Option<Self> {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
+        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
+        let dead = matches!(fields.next()?, "Z" | "X");
+        let parent = fields.next()?.parse().ok()?;
+        let session = fields.nth(1)?.parse().ok()?;
+        Some(Self { pid, parent, session, dead })
+    }
+
+    fn relative(&self) -> Relative {
+        let Self { pid, parent, session, dead: _ } = *self;
+        Relative { pid, parent, session, command: command_of(pid) }
+    }
 }
 
 fn command_of(pid: i32) -> String {
