@@ -127,10 +127,7 @@ offered! {
 impl OfferedBuilder {
     /// Offers `builder`.
     pub fn new(builder: impl Builder) -> Self {
-        let builder = Arc::new(builder);
-        Self(Seed::new(move |place| {
-            Some(new_client(ServedBuilder { builder: builder.clone(), place: place.clone() }))
-        }))
+        Self(Seed::serving(Arc::new(builder), |builder, place| new_client(ServedBuilder { builder, place })))
     }
 }
 

@@ -105,9 +105,8 @@ offered! {
 impl OfferedConnector {
     /// Offers `connector`.
     pub fn new(connector: impl Connector) -> Self {
-        let connector = Arc::new(connector);
-        Self(Seed::new(move |place| {
-            Some(new_client(ServedConnector { connector: connector.clone(), place: place.clone() }))
+        Self(Seed::serving(Arc::new(connector), |connector, place| {
+            new_client(ServedConnector { connector, place })
         }))
     }
 }

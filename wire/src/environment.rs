@@ -33,9 +33,8 @@ offered! {
 impl OfferedEnvironment {
     /// Lends `environment`.
     pub fn new(environment: impl Environment) -> Self {
-        let environment = Arc::new(environment);
-        Self(Seed::new(move |place| {
-            Some(new_client(ServedEnvironment { environment: environment.clone(), place: place.clone() }))
+        Self(Seed::serving(Arc::new(environment), |environment, place| {
+            new_client(ServedEnvironment { environment, place })
         }))
     }
 }
@@ -43,8 +42,7 @@ impl OfferedEnvironment {
 impl From<&RemoteEnvironment> for OfferedEnvironment {
     /// Lends on what was lent to us.
     fn from(environment: &RemoteEnvironment) -> Self {
-        let remote = environment.0.clone();
-        Self(Seed::new(move |_| remote.here().map(|adopted| adopted.client)))
+        Self(Seed::passing(&environment.0))
     }
 }
 

@@ -71,10 +71,7 @@ offered! {
 impl OfferedHook {
     /// Offers `hook`.
     pub fn new(hook: impl Hook) -> Self {
-        let hook = Arc::new(hook);
-        Self(Seed::new(move |place| {
-            Some(new_client(ServedHook { hook: hook.clone(), place: place.clone() }))
-        }))
+        Self(Seed::serving(Arc::new(hook), |hook, place| new_client(ServedHook { hook, place })))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     broken::Trouble,
     limits,
     link::{Entered, LinkState},
-    room::{Panicked, Room},
+    room::{Panicked, Remote, Room},
 };
 
 /// Where a served object stands.
@@ -83,6 +83,23 @@ impl<C> Clone for Seed<C> {
 impl<C> Seed<C> {
     pub(crate) fn new(make: impl Fn(&Place) -> Option<C> + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
+    }
+
+    /// For an owner's implementation, which every place shares.
+    pub(crate) fn serving<T: Send + Sync + 'static>(
+        owned: Arc<T>,
+        serve: impl Fn(Arc<T>, Place) -> C + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(move |place| Some(serve(owned.clone(), place.clone())))
+    }
+
+    /// For what was lent to us, and is lent on as it is.
+    pub(crate) fn passing(remote: &Remote<C>) -> Self
+    where
+        C: Clone + 'static,
+    {
+        let remote = remote.clone();
+        Self::new(move |_| remote.here().map(|adopted| adopted.client))
     }
 
     /// The capability for this place; `None` where it was a peer's and that peer's link is gone.

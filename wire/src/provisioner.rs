@@ -63,9 +63,8 @@ offered! {
 impl OfferedProvisioner {
     /// Offers `provisioner`.
     pub fn new(provisioner: impl Provisioner) -> Self {
-        let provisioner = Arc::new(provisioner);
-        Self(Seed::new(move |place| {
-            Some(new_client(ServedProvisioner { provisioner: provisioner.clone(), place: place.clone() }))
+        Self(Seed::serving(Arc::new(provisioner), |provisioner, place| {
+            new_client(ServedProvisioner { provisioner, place })
         }))
     }
 }

@@ -88,8 +88,8 @@ impl OfferedCommunicator {
 
     /// Lends a communicator that its owner keeps.
     pub fn shared(communicator: Arc<impl Communicator>) -> Self {
-        Self(Seed::new(move |place| {
-            Some(new_client(ServedCommunicator { communicator: communicator.clone(), place: place.clone() }))
+        Self(Seed::serving(communicator, |communicator, place| {
+            new_client(ServedCommunicator { communicator, place })
         }))
     }
 }
@@ -97,8 +97,7 @@ impl OfferedCommunicator {
 impl From<&RemoteCommunicator> for OfferedCommunicator {
     /// Lends on what was lent to us.
     fn from(communicator: &RemoteCommunicator) -> Self {
-        let remote = communicator.0.clone();
-        Self(Seed::new(move |_| remote.here().map(|adopted| adopted.client)))
+        Self(Seed::passing(&communicator.0))
     }
 }
 

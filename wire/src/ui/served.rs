@@ -78,25 +78,22 @@ offered! {
 impl OfferedUi {
     /// Lends `ui`.
     pub fn new(ui: impl Ui) -> Self {
-        let ui = Arc::new(ui);
-        Self(Seed::new(move |place| Some(new_client(ServedUi::new(ui.clone(), place)))))
+        Self(Seed::serving(Arc::new(ui), |ui, place| new_client(ServedUi::new(ui, &place))))
     }
 }
 
 impl From<&RemoteUi> for OfferedUi {
     /// Lends on what was lent to us.
     fn from(ui: &RemoteUi) -> Self {
-        let remote = ui.remote.clone();
-        Self(Seed::new(move |_| remote.here().map(|adopted| adopted.client)))
+        Self(Seed::passing(&ui.remote))
     }
 }
 
 impl OfferedProgress {
     /// Lends `progress`.
     pub fn new(progress: impl Progress) -> Self {
-        let progress = Arc::new(progress);
-        Self(Seed::new(move |place| {
-            Some(new_client(ServedProgress { progress: progress.clone(), place: place.clone() }))
+        Self(Seed::serving(Arc::new(progress), |progress, place| {
+            new_client(ServedProgress { progress, place })
         }))
     }
 }
