@@ -9,6 +9,7 @@
 pub mod check;
 pub mod checks;
 pub mod cli;
+mod components;
 mod explain;
 mod judge;
 pub mod preflight;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use packwire_schema::component_capnp::component;
 use serde::{Deserialize, Serialize};
 
+use crate::components::{Kind, text};
 use crate::rig::{Hello, Manners, Rig, Trial};
 
 /// How the program met a host for the first time.
@@ -88,28 +88,13 @@ fn speaks_packers_own(printed: &str) -> bool {
 
 fn introduction(hello: &Hello) -> capnp::Result<Introduction> {
     let hello = hello.read()?;
-    let text = |text: capnp::text::Reader<'_>| String::from_utf8_lossy(text.as_bytes()).into_owned();
     let mut components = Vec::new();
     for offered in hello.get_components()?.iter() {
-        components.push(format!("{} {}", kind(offered), text(offered.get_name()?)));
+        let kind = Kind::of(offered).map_or("component", Kind::word);
+        components.push(format!("{kind} {}", text(offered.get_name())?));
     }
-    let (name, version) = (text(hello.get_name()?), text(hello.get_version()?));
+    let (name, version) = (text(hello.get_name())?, text(hello.get_version())?);
     Ok(Introduction { name, version, protocol: hello.get_protocol_version(), components })
-}
-
-/// The kind of a component, as SPEC.md writes it.
-pub fn kind(offered: component::Reader<'_>) -> &'static str {
-    match offered.which() {
-        Ok(component::ImageBuilder(_)) => "builder",
-        Ok(component::Provisioner(_)) => "provisioner",
-        Ok(component::PostProcessor(_)) => "post-processor",
-        Ok(component::DataSource(_)) => "data-source",
-        Ok(component::Hook(_)) => "hook",
-        Ok(component::Command(_)) => "command",
-        Ok(component::Communicator(_)) => "communicator",
-        Ok(component::Unset(())) => "unset",
-        Err(_) => "unknown",
-    }
 }
 
 fn why(stop: crate::check::Stop) -> String {

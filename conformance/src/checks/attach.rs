@@ -1,6 +1,5 @@
 //! Dial and attach.
 
-mod components;
 mod hello;
 mod live;
 mod schemas;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::components::{Kind, Offered, offered, text};
 use crate::check::{Checked, Stop};
+use crate::components::{Kind, Offered, offered, text};
 use crate::rig::{Attached, Manners, Rig};
 
 const LONGEST_NAME: usize = 255;
@@ -104,21 +104,11 @@ fn promised(rig: &Rig) -> Option<(String, Kind, String)> {
 fn promise(file: &str) -> Option<(Kind, String)> {
     let rest = file.strip_prefix("packer-")?;
     let rest = rest.split_once('.').map_or(rest, |(stem, _)| stem);
-    KINDS.iter().find_map(|kind| {
+    Kind::ALL.iter().find_map(|kind| {
         let name = rest.strip_prefix(kind.word())?.strip_prefix('-')?;
         (!name.is_empty()).then(|| (*kind, name.to_owned()))
     })
 }
-
-const KINDS: [Kind; 7] = [
-    Kind::Builder,
-    Kind::Provisioner,
-    Kind::PostProcessor,
-    Kind::DataSource,
-    Kind::Hook,
-    Kind::Command,
-    Kind::Communicator,
-];
 
 fn is_line(text: &str, longest: usize) -> bool {
     !text.trim().is_empty() && text.len() <= longest && !text.chars().any(char::is_control)

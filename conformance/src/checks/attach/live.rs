@@ -8,8 +8,8 @@ use futures::future::{LocalBoxFuture, join_all};
 use packwire_schema::component_capnp::component;
 use packwire_schema::work_capnp::context;
 
-use super::components::{Offered, offered};
 use crate::check::{Checked, Stop};
+use crate::components::{Offered, offered};
 use crate::rig::{Attached, Manners, Rig};
 
 /// How long `prepare` may take.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::components::{Kind, Offered, offered, text};
 use crate::check::Checked;
+use crate::components::{Kind, Offered, offered, text};
 use crate::rig::{Attached, Manners, Rig};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";

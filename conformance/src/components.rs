@@ -5,20 +5,20 @@ use packwire_schema::attach_capnp::hello;
 use packwire_schema::component_capnp::component;
 
 /// What is said of one component.
-pub(super) struct Offered<'a> {
+pub(crate) struct Offered<'a> {
     /// `builder custom-cloud`, or what stands in for it.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its kind, unless it has none that is known.
-    pub(super) kind: Option<Kind>,
+    pub(crate) kind: Option<Kind>,
     /// The rest of it.
-    pub(super) reader: component::Reader<'a>,
+    pub(crate) reader: component::Reader<'a>,
 }
 
 /// The seven kinds, in the order of the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Builder,
     Provisioner,
     PostProcessor,
@@ -29,8 +29,33 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Builder,
+        Self::Provisioner,
+        Self::PostProcessor,
+        Self::DataSource,
+        Self::Hook,
+        Self::Command,
+        Self::Communicator,
+    ];
+
+    /// The kind of a component, unless it is none that is known.
+    pub(crate) fn of(component: component::Reader<'_>) -> Option<Self> {
+        Some(match component.which().ok()? {
+            component::ImageBuilder(_) => Self::Builder,
+            component::Provisioner(_) => Self::Provisioner,
+            component::PostProcessor(_) => Self::PostProcessor,
+            component::DataSource(_) => Self::DataSource,
+            component::Hook(_) => Self::Hook,
+            component::Command(_) => Self::Command,
+            component::Communicator(_) => Self::Communicator,
+            component::Unset(()) => return None,
+        })
+    }
+
     /// As templates and file names write it.
-    pub(super) const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Builder => "builder",
             Self::Provisioner => "provisioner",
@@ -44,25 +69,25 @@ impl Kind {
 }
 
 /// The components of a hello, in its order.
-pub(super) fn offered(hello: hello::Reader<'_>) -> capnp::Result<Vec<Offered<'_>>> {
+pub(crate) fn offered(hello: hello::Reader<'_>) -> capnp::Result<Vec<Offered<'_>>> {
     hello.get_components()?.iter().map(Offered::read).collect()
 }
 
 /// A text whose bytes may be anything.
-pub(super) fn text(read: capnp::Result<capnp::text::Reader<'_>>) -> capnp::Result<String> {
+pub(crate) fn text(read: capnp::Result<capnp::text::Reader<'_>>) -> capnp::Result<String> {
     Ok(String::from_utf8_lossy(read?.as_bytes()).into_owned())
 }
 
 impl<'a> Offered<'a> {
     fn read(reader: component::Reader<'a>) -> capnp::Result<Self> {
         let name = text(reader.get_name())?;
-        let kind = kind(reader);
+        let kind = Kind::of(reader);
         let title = format!("{} `{name}`", kind.map_or("component", Kind::word));
         Ok(Self { title, name, kind, reader })
     }
 
     /// Whether its capability is there; of no kind, it has none.
-    pub(super) fn has_capability(&self) -> bool {
+    pub(crate) fn has_capability(&self) -> bool {
         match self.reader.which() {
             Ok(component::ImageBuilder(capability)) => is_there(&capability),
             Ok(component::Provisioner(capability)) => is_there(&capability),
@@ -78,17 +103,4 @@ impl<'a> Offered<'a> {
 
 fn is_there<T>(capability: &Result<T, Error>) -> bool {
     capability.is_ok()
-}
-
-fn kind(component: component::Reader<'_>) -> Option<Kind> {
-    Some(match component.which().ok()? {
-        component::ImageBuilder(_) => Kind::Builder,
-        component::Provisioner(_) => Kind::Provisioner,
-        component::PostProcessor(_) => Kind::PostProcessor,
-        component::DataSource(_) => Kind::DataSource,
-        component::Hook(_) => Kind::Hook,
-        component::Command(_) => Kind::Command,
-        component::Communicator(_) => Kind::Communicator,
-        component::Unset(()) => return None,
-    })
 }
