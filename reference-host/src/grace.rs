@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// What the work yields; `None` when it was cancelled and took longer than `grace` after that.
+/// What the work yields; `None` when it was cancelled and was silent for `grace` after that.
 ///
 /// The call itself is not abandoned: it goes on on the wire, and the plugin is ended with its session.
 pub(crate) async fn within_grace<T>(
     work: impl Future<Output = T>,
     cancelled: &CancellationToken,
     grace: Duration,
+    heard: &Notify,
 ) -> Option<T> {
     let out_of_time = async {
         cancelled.cancelled().await;
-        tokio::time::sleep(grace).await;
+        // Each line that it says begins the time anew.
+        while tokio::time::timeout(grace, heard.notified()).await.is_ok() {}
     };
     tokio::select! {
         biased;
@@ -41,7 +44,22 @@ mod tests {
             cancelled.cancel();
             std::future::pending::<()>().await;
         };
-        assert_eq!(within_grace(slow, &cancelled, Duration::from_secs(60)).await, None);
-        assert_eq!(within_grace(async { 7 }, &cancelled, Duration::ZERO).await, Some(7));
+        let silent = Notify::new();
+        assert_eq!(within_grace(slow, &cancelled, Duration::from_secs(60), &silent).await, None);
+        assert_eq!(within_grace(async { 7 }, &cancelled, Duration::ZERO, &silent).await, Some(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_still_says_something_has_more_time() {
+        let cancelled = CancellationToken::new();
+        cancelled.cancel();
+        let heard = Notify::new();
+        let slow = async {
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_secs(59)).await;
+                heard.notify_waiters();
+            }
+        };
+        assert_eq!(within_grace(slow, &cancelled, Duration::from_secs(60), &heard).await, Some(()));
     }
 }

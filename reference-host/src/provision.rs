@@ -141,7 +141,7 @@ impl Provisioning {
         let services = self.0.services.of_others(stop.clone());
         let lent = self.lent(machine, &services, stop.clone());
         let run = async { provision.run(lent).await };
-        let ran = within_grace(run, &stop, limits::CLEAN_UP).await;
+        let ran = within_grace(run, &stop, limits::CLEAN_UP, self.0.ui.heard()).await;
         services.close().await;
         let outcome = match ran {
             None => return Err(Failure::Stuck { who, grace: limits::CLEAN_UP.as_secs() }),

@@ -91,7 +91,7 @@ impl Run {
             cancellation: cancelled.clone(),
         };
         let (running, prepared) = builder.take().await.map_err(|refusal| Failure::refused(&who, refusal))?;
-        let built = within_grace(prepared.run(lent), &cancelled, limits::CLEAN_UP_BUILDER).await;
+        let built = within_grace(prepared.run(lent), &cancelled, limits::CLEAN_UP_BUILDER, ui.heard()).await;
         services.close().await;
         let built = match built {
             None => return Err(Failure::Stuck { who, grace: limits::CLEAN_UP_BUILDER.as_secs() }),

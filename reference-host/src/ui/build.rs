@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::terminal::{Colour, Paint, Terminal};
 
 /// Where one build, or one post-processor of it, prints. Cheap to clone.
@@ -10,19 +12,21 @@ pub struct BuildUi {
     terminal: Arc<Terminal>,
     name: Arc<str>,
     colour: Colour,
+    /// Told of each line, also of those that go to another name.
+    heard: Arc<Notify>,
 }
 
 impl BuildUi {
     /// The lines of the build `name`, the `index`th of the run.
     #[must_use]
     pub fn new(terminal: Arc<Terminal>, name: &str, index: usize) -> Self {
-        Self { terminal, name: name.into(), colour: Colour::of(index) }
+        Self { terminal, name: name.into(), colour: Colour::of(index), heard: Arc::default() }
     }
 
     /// The same build with another name before its lines, such as `NAME (TYPE)` for a post-processor.
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
-        Self { terminal: self.terminal.clone(), name: name.into(), colour: self.colour }
+        Self { name: name.into(), ..self.clone() }
     }
 
     /// A headline.
@@ -38,6 +42,16 @@ impl BuildUi {
     /// What went wrong.
     pub fn error(&self, text: &str) {
         self.print("==>", text, Paint::Bold(Colour::Red));
+    }
+
+    /// Notified of each line of a run: whoever still says something still works.
+    pub(crate) fn heard(&self) -> &Notify {
+        &self.heard
+    }
+
+    /// A run said something.
+    pub(super) fn hear(&self) {
+        self.heard.notify_waiters();
     }
 
     /// Where all builds print.

@@ -26,6 +26,7 @@ impl BuildUi {
 impl LentUi {
     /// Prints on a thread that may block, as a terminal or a pipe does.
     async fn print(&self, print: impl FnOnce(&BuildUi) + Send + 'static) {
+        self.ui.hear();
         let ui = self.ui.clone();
         let printing = tokio::task::spawn_blocking(move || print(&ui));
         tokio::select! {
@@ -59,7 +60,7 @@ impl Ui for LentUi {
         if !label.is_empty() {
             self.message(label).await;
         }
-        OfferedProgress::new(Unshown)
+        OfferedProgress::new(Unshown(self.ui.clone()))
     }
 
     async fn mask(&self, secret: String) {
@@ -70,9 +71,14 @@ impl Ui for LentUi {
 }
 
 /// Progress in a log file would be noise: only its label is said.
-struct Unshown;
+struct Unshown(BuildUi);
 
 impl Progress for Unshown {
-    async fn update(&self, _: u64) {}
-    async fn finish(&self) {}
+    async fn update(&self, _: u64) {
+        self.0.hear();
+    }
+
+    async fn finish(&self) {
+        self.0.hear();
+    }
 }
