@@ -1,5 +1,5 @@
 //! Whole sessions in memory: what each end sees of the other.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong in a test ends it")]
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 mod support;
 
 use std::{
