@@ -4,7 +4,9 @@ use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Door, Ended, Invitation, Knock, LogSink, Logs, NoCommonVersion, Offer, Program, Session, Token};
+use super::{
+    Address, Door, Ended, Invitation, Knock, LogSink, Logs, NoCommonVersion, Offer, Program, Session, Token,
+};
 use crate::{
     attach::{Arrival, Guest, Hello, Reception},
     component::RemoteCapability,
@@ -135,7 +137,10 @@ impl Launch {
         };
         let invitation = Invitation { address: door.address().clone(), token: Token::fresh()?, offer };
         program.environment.extend(invitation.variables());
-        let mut session = Session::start(&program)?;
+        let mut session = Session::start(&program).map_err(|error| {
+            let reason = format!("{}: {error}", program.executable.display());
+            std::io::Error::new(error.kind(), reason)
+        })?;
         let output =
             session.take_output().ok_or_else(|| std::io::Error::other("the plugin's output is taken"))?;
         let logs = Logs::follow(output, log)?;
@@ -148,7 +153,7 @@ impl Launch {
 enum Event {
     Arrived(Arrival),
     Knocked(std::io::Result<Knock>),
-    Exited(Ended),
+    Exited,
 }
 
 impl Launched {
@@ -157,24 +162,33 @@ impl Launched {
         self.session.id()
     }
 
-    /// Waits until the plugin has attached. On any failure its process is ended.
+    /// Where the plugin was told to dial.
+    pub fn address(&self) -> &Address {
+        self.door.address()
+    }
+
+    /// Waits until the plugin has attached. On any failure its process is ended, in order (`host.escalates`);
+    /// where nobody waits for that any more, at once.
     pub async fn attach(mut self) -> Result<Attached, NotAttached> {
         let within = self.within;
         let mut links = Vec::new();
-        match tokio::time::timeout(within, self.receive(&mut links)).await {
-            Err(_) => Err(NotAttached::Late { within, last_lines: self.last_lines().await }),
-            Ok(Err(Unreceived::Io(error))) => Err(NotAttached::Start(error)),
-            Ok(Err(Unreceived::Exited(ended))) => {
-                Err(departed(Departure { ended, last_lines: self.last_lines().await }))
+        let received = tokio::time::timeout(within, self.receive(&mut links)).await;
+        let Ok(received) = received else {
+            drop(links);
+            let Departure { last_lines, .. } = self.depart(Duration::ZERO).await;
+            return Err(NotAttached::Late { within, last_lines });
+        };
+        match received {
+            Ok(Arrival { connection, hello: Ok((hello, end)) }) => {
+                Ok(self.admit(Guest::new(hello, end, links.swap_remove(connection))))
             }
-            Ok(Ok(Arrival { connection, hello })) => match hello {
-                Ok((hello, end)) => Ok(self.admit(Guest::new(hello, end, links.swap_remove(connection)))),
-                Err(reason) => {
-                    // It has been told; it prints that and leaves.
-                    drop(tokio::time::timeout(DIE_WITHIN, self.session.exited()).await);
-                    Err(NotAttached::Refused { reason, last_lines: self.last_lines().await })
-                }
-            },
+            Ok(Arrival { hello: Err(reason), .. }) => {
+                // It has been told, on a link that stays: it prints that and leaves.
+                let Departure { last_lines, .. } = self.depart(limits::LEAVE_WITHIN).await;
+                Err(NotAttached::Refused { reason, last_lines })
+            }
+            Err(Unreceived::Exited) => Err(departed(self.depart(Duration::ZERO).await)),
+            Err(Unreceived::Io(error)) => Err(NotAttached::Start(error)),
         }
     }
 
@@ -185,12 +199,12 @@ impl Launched {
             let event = tokio::select! {
                 biased;
                 Some(arrival) = self.arrivals.recv() => Event::Arrived(arrival),
-                ended = &mut exited => Event::Exited(ended),
+                _ = &mut exited => Event::Exited,
                 knock = self.door.accept() => Event::Knocked(knock),
             };
             match event {
                 Event::Arrived(arrival) => return Ok(arrival),
-                Event::Exited(ended) => return Err(Unreceived::Exited(ended)),
+                Event::Exited => return Err(Unreceived::Exited),
                 Event::Knocked(knock) => links.push(self.welcome(knock?, links.len()).await?),
             }
         }
@@ -215,15 +229,15 @@ impl Launched {
         Attached { guest, session, logs }
     }
 
-    async fn last_lines(&mut self) -> Vec<String> {
-        self.logs.finish(LAST_LINES_WITHIN).await;
-        self.logs.last_lines()
+    /// Ends a process that is of no use, which may have left already.
+    async fn depart(self, grace: Duration) -> Departure {
+        depart(self.session, self.logs, grace).await
     }
 }
 
 enum Unreceived {
     Io(std::io::Error),
-    Exited(Ended),
+    Exited,
 }
 
 impl From<std::io::Error> for Unreceived {
