@@ -130,6 +130,16 @@ mod tests {
     }
 
     #[test]
+    fn each_reason_reads_as_a_sentence_about_its_call() {
+        let told = |reason| Broken { call: "Build.run", reason }.to_string();
+        insta::assert_snapshot!(told(Reason::LinkLost), @"the link broke before `Build.run` answered");
+        insta::assert_snapshot!(told(Reason::Exception { summary: "no disk".into(), full: String::new() }), @"a bug: `Build.run` raised an exception: no disk");
+        insta::assert_snapshot!(told(Reason::Late { within: limits::PREPARE_WITHIN }), @"`Build.run` did not answer within 30 s");
+        insta::assert_snapshot!(told(Reason::Malformed("`outcome` is unset".into())), @"`Build.run` answered against the protocol: `outcome` is unset");
+        insta::assert_snapshot!(told(Reason::TooLarge { bytes: 9_000_000 }), @"`Build.run` needs a message of 9000000 bytes, and 8388608 is the limit");
+    }
+
+    #[test]
     fn a_lost_link_is_not_an_exception() {
         let lost = capnp::Error::disconnected("Peer disconnected.".into());
         assert!(Trouble::from(lost).during("Build.run").is_link_lost());

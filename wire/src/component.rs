@@ -187,7 +187,8 @@ impl Component<RemoteCapability> {
 
     fn check(&self) -> Result<(), String> {
         if !is_component_name(&self.name) {
-            return Err("its name is not one of lower-case letters, digits and inner hyphens".to_owned());
+            let limit = limits::COMPONENT_NAME_BYTES;
+            return Err(format!("a name has 1 to {limit} lower-case letters, digits and inner hyphens"));
         }
         let bounded = [
             ("documentation", self.documentation.len(), limits::DOCUMENTATION_BYTES),

@@ -16,9 +16,10 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Address, LONGEST_PATH, Socket};
+use crate::limits;
 
 /// How many connections may be open at once whose peer has not shown its token.
-pub const MOST_KNOCKS: usize = 8;
+pub const MOST_KNOCKS: usize = limits::UNAUTHENTICATED_CONNECTIONS;
 
 const SHORT_TEMPORARY_DIRECTORY: &str = "/tmp";
 const PREFIX: &str = "packwire-";
@@ -151,7 +152,8 @@ impl Listener {
                 let (stream, _) = listener.accept().await?;
                 Ok(is_welcome(&stream).then_some(Socket::Unix(stream)))
             }
-            Self::Tcp(listener) => Socket::prompt(listener.accept().await?.0).map(Some),
+            // What cannot be set up has hung up already.
+            Self::Tcp(listener) => Ok(Socket::prompt(listener.accept().await?.0).ok()),
         }
     }
 }
