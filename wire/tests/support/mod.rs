@@ -1,16 +1,16 @@
-//! A host and a plugin in one process, joined in memory, and the parts that tests lend.
+//! A host and a plugin in one process, joined in memory.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong in a test ends it")]
-use std::sync::{Arc, Mutex};
+mod lent;
 
 use packwire_wire::{
-    Attachment, Build, BuildLent, BuildOutcome, BuildRun, Builder, Built, Component, Context, Environment,
-    Guest, Hello, Hook, HookRun, OfferedArtifact, OfferedBuilder, OfferedCapability, OfferedCommunicator,
-    OfferedEnvironment, OfferedHook, OfferedProgress, OfferedUi, Outcome, Prepared, Progress, RemoteBuild,
-    RemoteBuilder, RemoteCapability, Reply, Room, Ui, attach, memory,
+    Attachment, Build, BuildOutcome, BuildRun, Builder, Built, Component, Context, Guest, Hello,
+    OfferedArtifact, OfferedBuilder, OfferedCapability, Prepared, RemoteBuild, RemoteBuilder,
+    RemoteCapability, Room, attach, memory,
     process::{Offer, Token},
     receive,
 };
-use tokio_util::sync::CancellationToken;
+
+pub(crate) use lent::Lent;
 
 /// Both ends of a session. The plugin offers one builder.
 pub(crate) struct Pair {
@@ -112,94 +112,5 @@ pub(crate) fn failure<A>(built: Built<A>) -> String {
         BuildOutcome::Artifact(_) => "an artifact".to_owned(),
         BuildOutcome::Nothing => "nothing".to_owned(),
         BuildOutcome::Cancelled => "cancelled".to_owned(),
-    }
-}
-
-/// What a test's host lends: it remembers what was said.
-#[derive(Clone, Default)]
-pub(crate) struct Lent {
-    pub(crate) said: Arc<Mutex<Vec<String>>>,
-    pub(crate) cancellation: CancellationToken,
-}
-
-impl Lent {
-    pub(crate) fn build<H, R>(&self, hook: H) -> BuildLent
-    where
-        H: Fn(HookRun) -> R + Send + Sync + 'static,
-        R: Future<Output = Outcome> + Send + 'static,
-    {
-        BuildLent {
-            ui: OfferedUi::new(self.clone()),
-            hook: OfferedHook::new(FnHook(hook)),
-            environment: OfferedEnvironment::new(Bare),
-            cancellation: self.cancellation.clone(),
-        }
-    }
-
-    pub(crate) fn plain(&self) -> BuildLent {
-        self.build(|_| async { Outcome::Done })
-    }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.said.lock().unwrap().iter().flat_map(|text| text.lines()).map(str::to_owned).collect()
-    }
-}
-
-struct FnHook<H>(H);
-
-impl<H, R> Hook for FnHook<H>
-where
-    H: Fn(HookRun) -> R + Send + Sync + 'static,
-    R: Future<Output = Outcome> + Send + 'static,
-{
-    async fn run(&self, run: HookRun) -> Outcome {
-        (self.0)(run).await
-    }
-}
-
-/// Lends no service.
-struct Bare;
-
-impl Environment for Bare {
-    async fn communicator(
-        &self,
-        kind: String,
-        _: String,
-    ) -> Result<OfferedCommunicator, Vec<packwire_wire::Diagnostic>> {
-        Err(vec![packwire_wire::Diagnostic::error(format!("no {kind} here"))])
-    }
-}
-
-impl Ui for Lent {
-    async fn say(&self, text: String) {
-        self.said.lock().unwrap().push(text);
-    }
-    async fn message(&self, text: String) {
-        self.said.lock().unwrap().push(text);
-    }
-    async fn error(&self, text: String) {
-        self.said.lock().unwrap().push(text);
-    }
-    async fn machine(&self, category: String, args: Vec<String>) {
-        self.said.lock().unwrap().push(format!("{category} {args:?}"));
-    }
-    async fn ask(&self, query: String, _: bool) -> Reply {
-        Reply::Answer(format!("answer to {query}"))
-    }
-    async fn progress(&self, label: String, total: u64) -> OfferedProgress {
-        self.said.lock().unwrap().push(format!("progress {label} of {total}"));
-        OfferedProgress::new(self.clone())
-    }
-    async fn mask(&self, secret: String) {
-        self.said.lock().unwrap().push(format!("mask {secret}"));
-    }
-}
-
-impl Progress for Lent {
-    async fn update(&self, done: u64) {
-        self.said.lock().unwrap().push(format!("progress {done}"));
-    }
-    async fn finish(&self) {
-        self.said.lock().unwrap().push("finished".to_owned());
     }
 }
