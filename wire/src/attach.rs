@@ -52,7 +52,7 @@ pub enum End {
 }
 
 impl End {
-    fn read(reader: end::Reader<'_>) -> Result<Self, Trouble> {
+    pub(crate) fn read(reader: end::Reader<'_>) -> Result<Self, Trouble> {
         match reader.which().map_err(|member| read::unknown("end", member))? {
             end::Unset(()) => Err(read::unset("end")),
             end::Leave(()) => Ok(Self::Leave),
@@ -70,7 +70,7 @@ impl End {
 
 impl Hello<RemoteCapability> {
     /// What came, checked (`attach.hello-complete`); the token is the caller's to check.
-    fn read(reader: hello::Reader<'_>, link: &Rc<LinkState>) -> Result<Self, Trouble> {
+    pub(crate) fn read(reader: hello::Reader<'_>, link: &Rc<LinkState>) -> Result<Self, Trouble> {
         let components = reader.get_components()?;
         let count = usize::try_from(components.len()).unwrap_or(usize::MAX);
         if count == 0 || count > limits::COMPONENTS {

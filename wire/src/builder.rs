@@ -82,7 +82,7 @@ impl<A> From<BuildOutcome<A>> for Built<A> {
 }
 
 impl Built<RemoteArtifact> {
-    fn read(reader: build_outcome::Reader<'_>, link: &Rc<LinkState>) -> Result<Self, Trouble> {
+    pub(crate) fn read(reader: build_outcome::Reader<'_>, link: &Rc<LinkState>) -> Result<Self, Trouble> {
         let generated_data = read::text(reader.get_generated_data())?;
         let outcome = match reader.which().map_err(|member| read::unknown("outcome", member))? {
             build_outcome::Unset(()) => return Err(read::unset("outcome")),

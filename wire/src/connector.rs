@@ -66,7 +66,10 @@ pub enum ConnectionOutcome<C> {
 }
 
 impl ConnectionOutcome<RemoteCommunicator> {
-    fn read(reader: connection_outcome::Reader<'_>, link: &Rc<LinkState>) -> Result<Self, Trouble> {
+    pub(crate) fn read(
+        reader: connection_outcome::Reader<'_>,
+        link: &Rc<LinkState>,
+    ) -> Result<Self, Trouble> {
         match reader.which().map_err(|member| read::unknown("outcome", member))? {
             connection_outcome::Unset(()) => Err(read::unset("outcome")),
             connection_outcome::Communicator(client) => {

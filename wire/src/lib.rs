@@ -12,6 +12,8 @@ mod communicator;
 mod component;
 mod connector;
 mod environment;
+#[cfg(test)]
+mod fields;
 mod hook;
 pub mod limits;
 mod link;

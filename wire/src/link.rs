@@ -85,6 +85,16 @@ pub(crate) struct LinkState {
     streams: Cell<usize>,
 }
 
+#[cfg(test)]
+impl LinkState {
+    /// A link without a connection, for what is read without one.
+    pub(crate) fn unconnected(room: Room) -> Rc<Self> {
+        let [ended, stopping, severed] = std::array::from_fn(|_| CancellationToken::new());
+        let (calls, bytes, streams) = Default::default();
+        Rc::new(Self { room, ended, stopping, severed, calls, bytes, streams })
+    }
+}
+
 impl LinkState {
     pub(crate) fn room(&self) -> &Room {
         &self.room

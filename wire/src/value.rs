@@ -179,7 +179,7 @@ impl Diagnostic {
         self.severity == Severity::Error
     }
 
-    fn read(reader: schema::diagnostic::Reader<'_>) -> Result<Self, Trouble> {
+    pub(crate) fn read(reader: schema::diagnostic::Reader<'_>) -> Result<Self, Trouble> {
         let severity = match reader.get_severity().map_err(|member| read::unknown("severity", member))? {
             schema::diagnostic::Severity::Unset => return Err(read::unset("severity")),
             schema::diagnostic::Severity::Error => Severity::Error,

@@ -25,7 +25,7 @@ pub struct CommunicatorInfo {
 }
 
 impl CommunicatorInfo {
-    pub(super) fn read(reader: communicator_info::Reader<'_>) -> Result<Self, Trouble> {
+    pub(crate) fn read(reader: communicator_info::Reader<'_>) -> Result<Self, Trouble> {
         Ok(Self {
             kind: read::text(reader.get_type())?,
             system: read::text(reader.get_system())?,
@@ -67,7 +67,7 @@ impl RemoteCommand {
         Self { line: line.into(), pty: false, stdin: false }
     }
 
-    pub(super) fn read(reader: remote_command::Reader<'_>) -> Result<Self, capnp::Error> {
+    pub(crate) fn read(reader: remote_command::Reader<'_>) -> Result<Self, capnp::Error> {
         Ok(Self { line: read::text(reader.get_line())?, pty: reader.get_pty(), stdin: reader.get_stdin() })
     }
 
@@ -100,7 +100,7 @@ impl Exit {
         Self::Failed(vec![Diagnostic::error(summary)])
     }
 
-    pub(super) fn read(reader: exit::Reader<'_>) -> Result<Self, Trouble> {
+    pub(crate) fn read(reader: exit::Reader<'_>) -> Result<Self, Trouble> {
         match reader.which().map_err(|member| read::unknown("exit", member))? {
             exit::Unset(()) => Err(read::unset("exit")),
             exit::Status(status) => Ok(Self::Status(status)),
@@ -142,7 +142,7 @@ impl FileInfo {
     const UNKNOWN_MODE: i32 = -1;
     const UNKNOWN_TIME: i64 = i64::MIN;
 
-    pub(super) fn read(reader: file_info::Reader<'_>) -> Self {
+    pub(crate) fn read(reader: file_info::Reader<'_>) -> Self {
         Self {
             size: u64::try_from(reader.get_size()).ok(),
             mode: u32::try_from(reader.get_mode()).ok().map(|mode| mode & 0o7777),

@@ -50,7 +50,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    pub(super) fn read(reader: reply::Reader<'_>) -> Result<Self, Trouble> {
+    pub(crate) fn read(reader: reply::Reader<'_>) -> Result<Self, Trouble> {
         match reader.which().map_err(|member| read::unknown("reply", member))? {
             reply::Unset(()) => Err(read::unset("reply")),
             reply::Answer(text) => Ok(Self::Answer(read::text(text)?)),
