@@ -92,8 +92,10 @@ impl Hello<RemoteCapability> {
         };
         for (what, text) in [("name", &hello.name), ("version", &hello.version)] {
             if text.is_empty() || text.len() > limits::NAME_BYTES {
-                let limit = limits::NAME_BYTES;
-                return Err(Trouble::malformed(format!("its {what} is not of 1 to {limit} bytes")));
+                let (bytes, limit) = (text.len(), limits::NAME_BYTES);
+                return Err(Trouble::malformed(format!(
+                    "its {what} has {bytes} bytes: 1 to {limit} can be used"
+                )));
             }
         }
         check_unique(&hello.components)?;
