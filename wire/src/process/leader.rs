@@ -126,7 +126,8 @@ fn read(status: &WaitIdStatus) -> Ended {
     }
 }
 
-fn signal_name(number: i32) -> String {
+/// The name of a signal without `SIG`; its number where it has none.
+pub fn signal_name(number: i32) -> String {
     const NAMES: [(Signal, &str); 26] = [
         (Signal::HUP, "HUP"),
         (Signal::INT, "INT"),

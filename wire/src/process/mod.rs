@@ -30,7 +30,7 @@ pub use environment::{inherited_environment, passed_on};
 pub use exceptions::forget_invitation;
 pub use invitation::{ADDRESS, Flaw, Invitation, NoInvitation, PROTOCOL, TOKEN};
 pub use launch::{Attached, Departure, Launch, Launched, NotAttached, Transport};
-pub use leader::Ended;
+pub use leader::{Ended, signal_name};
 pub use logs::{Level, LogLine, LogSink, LogStream, Logs};
 pub use session::{Output, Program, Session};
 pub use socket::Socket;
