@@ -7,10 +7,12 @@ mod connector;
 mod files;
 mod lent;
 pub mod log;
+pub mod machine;
 mod opened;
 mod provisioner;
 mod session;
 mod stop;
+pub mod testing;
 
 pub use builder::{Build, Builder, Built};
 pub use config::schema_of;
@@ -21,7 +23,7 @@ pub use packwire_wire::{
     Aborted, Artifact, ArtifactDestroy, ArtifactInfo, Broken, CommandIo, Communicator, CommunicatorInfo,
     ConnectionRun, Context, Diagnostic, Exit, FileInfo, Hook, HookRun, OnError, Outcome,
     RemoteCancellation as Cancellation, RemoteCommand, RemoteCommunicator, RemoteEnvironment as Environment,
-    RemoteProcess, RemoteUi as Ui, Severity, StreamReceiver, StreamSender,
+    RemoteProcess, RemoteUi as Ui, Severity, StreamReceiver, StreamSender, process::signal_name,
 };
 pub use plugin::Plugin;
 pub use provisioner::{Provision, ProvisionRun, Provisioner};

@@ -96,16 +96,13 @@ async fn attend(runtime: &Runtime, plugin: Plugin, invitation: Invitation, versi
     };
     let mut attachment = attach(&room, socket, token, hello(plugin, version)).await;
     let exit = ended(&mut attachment, &mut signals).await;
-    attachment.link().stop_work();
-    let cleaned = tokio::time::timeout(grace, clean_up(&room, &opened)).await;
-    if cleaned.is_err() {
+    if tokio::time::timeout(grace, leave(attachment, &room, &opened)).await.is_err() {
         log::error("some work did not end in time: the plugin leaves without its clean-up");
     }
-    farewell(attachment).await;
     exit
 }
 
-fn hello(plugin: Plugin, version: u16) -> Hello<packwire_wire::OfferedCapability> {
+pub(crate) fn hello(plugin: Plugin, version: u16) -> Hello<packwire_wire::OfferedCapability> {
     let Plugin { name, version: own_version, components, opened: _ } = plugin;
     Hello {
         protocol_version: version,
@@ -135,14 +132,12 @@ async fn ended(attachment: &mut Attachment, signals: &mut Signals) -> Exit {
     }
 }
 
-/// Waits for the runs, which are cancelled, and closes what they left open.
-async fn clean_up(room: &Room, opened: &Opened) {
+/// Cancels the runs and waits for them, closes what they left open, and last the link, in order, so that the last
+/// answers reach a host that still reads.
+pub(crate) async fn leave(attachment: Attachment, room: &Room, opened: &Opened) {
+    attachment.link().stop_work();
     room.idle().await;
     opened.close().await;
-}
-
-/// Closes the link in order, so that the last answers reach a host that still reads.
-async fn farewell(attachment: Attachment) {
     let ended = attachment.link().ended();
     drop(attachment);
     drop(tokio::time::timeout(FAREWELL_WITHIN, ended.cancelled()).await);

@@ -1,0 +1,175 @@
+//! A machine that is none: scripted answers, and files in memory.
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use packwire_wire::{
+    CommandIo, Communicator, CommunicatorInfo, Exit, FileInfo, Outcome, RemoteCancellation, RemoteCommand,
+    StreamReceiver, StreamSender,
+};
+
+use crate::stop::outcome;
+
+/// A machine whose answers a test writes beforehand. Clones are the same machine.
+///
+/// A command that nothing was said of ends with status 0, without a word.
+#[derive(Clone, Debug, Default)]
+pub struct Machine(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    script: Vec<Line>,
+    commands: Vec<String>,
+    files: BTreeMap<String, File>,
+    closed: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Line {
+    part: String,
+    answer: Answer,
+}
+
+#[derive(Debug, Clone)]
+enum Answer {
+    Exit { exit: Exit, stdout: String, stderr: String },
+    Hang,
+}
+
+/// A file on the machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct File {
+    /// What is in it.
+    pub content: Vec<u8>,
+    /// Its permission bits, where they were said.
+    pub mode: Option<u32>,
+}
+
+impl Machine {
+    /// A machine without files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same; a command that contains `part` prints this and exits with this status.
+    #[must_use]
+    pub fn answering(self, part: &str, status: i32, stdout: &str, stderr: &str) -> Self {
+        let (stdout, stderr) = (stdout.to_owned(), stderr.to_owned());
+        self.with(part, Answer::Exit { exit: Exit::Status(status), stdout, stderr })
+    }
+
+    /// The same; a command that contains `part` ends in this way, without a word.
+    #[must_use]
+    pub fn ending(self, part: &str, exit: Exit) -> Self {
+        self.with(part, Answer::Exit { exit, stdout: String::new(), stderr: String::new() })
+    }
+
+    /// The same; a command that contains `part` ends when it is cancelled.
+    #[must_use]
+    pub fn hanging(self, part: &str) -> Self {
+        self.with(part, Answer::Hang)
+    }
+
+    /// The same, with a file.
+    #[must_use]
+    pub fn with_file(self, path: &str, content: &str) -> Self {
+        let file = File { content: content.into(), mode: None };
+        drop(self.locked().files.insert(path.to_owned(), file));
+        self
+    }
+
+    /// The commands that were run, in order.
+    pub fn commands(&self) -> Vec<String> {
+        self.locked().commands.clone()
+    }
+
+    /// The files by their paths.
+    pub fn files(&self) -> BTreeMap<String, File> {
+        self.locked().files.clone()
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.locked().closed
+    }
+
+    fn with(self, part: &str, answer: Answer) -> Self {
+        self.locked().script.push(Line { part: part.to_owned(), answer });
+        self
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a command and finds its answer.
+    fn answer(&self, command: &str) -> Answer {
+        let mut state = self.locked();
+        state.commands.push(command.to_owned());
+        let line = state.script.iter().find(|line| command.contains(&line.part));
+        let silent = || Answer::Exit { exit: Exit::Status(0), stdout: String::new(), stderr: String::new() };
+        line.map_or_else(silent, |line| line.answer.clone())
+    }
+}
+
+impl Communicator for Machine {
+    async fn info(&self) -> CommunicatorInfo {
+        CommunicatorInfo {
+            kind: "testing".to_owned(),
+            system: "linux".to_owned(),
+            host: "192.0.2.1".to_owned(),
+            port: 22,
+            user: "root".to_owned(),
+            features: Vec::new(),
+        }
+    }
+
+    async fn run(&self, command: RemoteCommand, io: CommandIo) -> Exit {
+        let CommandIo { stdin: _, mut stdout, mut stderr, cancellation } = io;
+        let exit = match self.answer(&command.line) {
+            Answer::Exit { exit, stdout: printed, stderr: complained } => {
+                // What a stream refuses, its end tells.
+                drop(tokio::join!(stdout.write(printed), stderr.write(complained)));
+                exit
+            }
+            Answer::Hang => {
+                cancellation.cancelled().await;
+                Exit::Cancelled
+            }
+        };
+        drop(tokio::join!(stdout.end(), stderr.end()));
+        exit
+    }
+
+    async fn upload(&self, path: String, file: FileInfo, mut content: StreamReceiver) -> Outcome {
+        let Ok(bytes) = content.collect(usize::MAX).await else { return Outcome::Cancelled };
+        if file.size.is_some_and(|size| size != bytes.len() as u64) {
+            return Outcome::failed(format!("{path}: {} bytes came", bytes.len()));
+        }
+        drop(self.locked().files.insert(path, File { content: bytes, mode: file.mode }));
+        Outcome::Done
+    }
+
+    async fn download(
+        &self,
+        path: String,
+        mut content: StreamSender,
+        _: RemoteCancellation,
+    ) -> (Outcome, FileInfo) {
+        let Some(file) = self.locked().files.get(&path).cloned() else {
+            drop(content.abort().await);
+            return (Outcome::failed(format!("there is no file {path}")), FileInfo::default());
+        };
+        let info = FileInfo { size: Some(file.content.len() as u64), mode: file.mode, modified: None };
+        let sent = async {
+            content.write(file.content).await?;
+            crate::done(content.end().await?)
+        };
+        (outcome(sent.await), info)
+    }
+
+    async fn close(&self) {
+        self.locked().closed = true;
+    }
+}
