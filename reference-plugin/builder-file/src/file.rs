@@ -165,3 +165,130 @@ impl Drop for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use packwire_plugin::{Context, OnError, Outcome, testing::Host};
+    use serde_json::json;
+
+    use super::*;
+
+    fn host(directory: &Path) -> Host {
+        Host::new().working_in(directory)
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let all = std::fs::read_dir(directory).unwrap();
+        all.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    fn why(stop: Result<packwire_plugin::testing::Finished, Stop>) -> String {
+        match stop.unwrap_err() {
+            Stop::Failed(diagnostics) => diagnostics[0].summary.clone(),
+            Stop::Cancelled => "cancelled".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_made_provisioned_and_destroyed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (host, target) = (host(directory.path()), directory.path().join("a/b/note"));
+        let path = target.to_str().unwrap();
+        let finished =
+            host.build(FileBuilder, json!({"target": "a/b/note", "content": "hi\n"})).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "hi\n");
+        assert_eq!(target.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(finished.generated_data, json!({"ID": path}));
+        let hook = format!(r#"hook: packer_provision without a machine, {{"ID":"{path}"}}"#);
+        assert_eq!(host.told(), [format!("say: Making {path}"), hook]);
+        let artifact = finished.describe().await.unwrap();
+        assert_eq!(
+            (artifact.builder_id.as_str(), &artifact.files[..]),
+            ("packer.file", &[path.to_owned()][..])
+        );
+        assert_eq!(artifact.description, format!("Stored file: {path}"));
+        finished.destroy().await.unwrap();
+        assert!(!target.exists());
+        finished.destroy().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_source_is_copied() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("from"), vec![7; 300_000]).unwrap();
+        host(directory.path()).build(FileBuilder, json!({"target": "to", "source": "from"})).await.unwrap();
+        assert_eq!(std::fs::read(directory.path().join("to")).unwrap(), vec![7; 300_000]);
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_not_there_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let built =
+            host(directory.path()).build(FileBuilder, json!({"target": "a/to", "source": "from"})).await;
+        assert!(why(built).contains("from cannot be copied: No such file"));
+        assert!(names(directory.path()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_existing_file_is_replaced_by_force_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let (config, target) = (json!({"target": "note", "content": "new"}), directory.path().join("note"));
+        std::fs::write(&target, "old").unwrap();
+        let refused = host(directory.path()).build(FileBuilder, config.clone()).await;
+        assert_eq!(why(refused), format!("{} exists", target.display()));
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "old");
+        let forced = Context { force: true, ..Context::default() };
+        Host::new()
+            .with_context(forced)
+            .working_in(directory.path())
+            .build(FileBuilder, config)
+            .await
+            .unwrap();
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "new");
+    }
+
+    #[tokio::test]
+    async fn a_failed_or_cancelled_build_leaves_nothing() {
+        let config = json!({"target": "a/b/note", "content": "hi"});
+        for outcome in [Outcome::failed("no"), Outcome::Cancelled] {
+            let directory = tempfile::tempdir().unwrap();
+            let host = host(directory.path()).provisioning(outcome);
+            host.build(FileBuilder, config.clone()).await.unwrap_err();
+            assert!(host.told()[2].starts_with("hook: packer_cleanup_provision"), "{:?}", host.told());
+            assert!(names(directory.path()).is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn copying_without_end_can_be_cancelled() {
+        let directory = tempfile::tempdir().unwrap();
+        let endless = directory.path().join("endless");
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mknodat(rustix::fs::CWD, &endless, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        // Held open, so that neither opening it nor its end comes; let go at the end of the test.
+        let _writer = std::fs::OpenOptions::new().read(true).write(true).open(&endless).unwrap();
+        let host = host(directory.path());
+        let cancelling = async {
+            while host.told().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            host.cancel();
+        };
+        let config = json!({"target": "a/note", "source": "endless"});
+        let (built, ()) = tokio::join!(host.build(FileBuilder, config), cancelling);
+        assert_eq!(why(built), "cancelled");
+        assert_eq!(names(directory.path()), ["endless"]);
+    }
+
+    #[tokio::test]
+    async fn who_wants_to_look_at_a_failure_keeps_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let abort = Context { on_error: OnError::Abort, ..Context::default() };
+        let host =
+            Host::new().with_context(abort).working_in(directory.path()).provisioning(Outcome::failed("no"));
+        host.build(FileBuilder, json!({"target": "note", "content": "hi"})).await.unwrap_err();
+        assert_eq!(names(directory.path()), ["note"]);
+    }
+}
