@@ -1,0 +1,120 @@
+//! A command's processes: a process group with an owner that ends it on every path.
+//!
+//! The leader stays unreaped until the last signal was sent, so that its id, which is the group's, is nobody else's.
+use std::{
+    io,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use packwire_plugin::{Exit, signal_name};
+use rustix::{
+    io::retry_on_intr,
+    process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long those that were asked to terminate may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The processes of one command. Dropped, they are killed.
+#[derive(Debug)]
+pub(crate) struct Group {
+    leader: Child,
+    id: Pid,
+}
+
+impl Group {
+    /// Has the shell run a line in a directory.
+    pub(crate) fn start(line: &str, directory: &Path, with_input: bool) -> io::Result<Self> {
+        // Where SIGCHLD is ignored, as can be inherited, the system would give the leader's id away.
+        drop(signal(SignalKind::child())?);
+        let mut leader = command(line, directory, with_input).spawn()?;
+        match i32::try_from(leader.id()).ok().and_then(Pid::from_raw) {
+            Some(id) => Ok(Self { leader, id }),
+            None => {
+                leader.kill()?;
+                Err(io::Error::other("a process has an impossible id"))
+            }
+        }
+    }
+
+    /// The pipes of the leader, each once.
+    pub(crate) fn pipes(&mut self) -> &mut Child {
+        &mut self.leader
+    }
+
+    /// Waits until the leader has ended, and says how. It stays unreaped.
+    pub(crate) async fn ended(&self) -> Exit {
+        let id = self.id;
+        let waited = tokio::task::spawn_blocking(move || {
+            retry_on_intr(|| waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT))
+        });
+        match waited.await {
+            Ok(Ok(Some(status))) => read(&status),
+            other => Exit::failed(format!("nobody knows how the command ended: {other:?}")),
+        }
+    }
+
+    /// Asks all processes to terminate, and kills after a while what is left.
+    pub(crate) async fn end(self) {
+        self.signal(Signal::TERM);
+        // A stopped one could not hear it.
+        self.signal(Signal::CONT);
+        let deadline = tokio::time::Instant::now() + GRACE;
+        drop(tokio::time::timeout_at(deadline, self.ended()).await);
+        while self.is_occupied() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Whether others than the leader are left. True where that cannot be seen.
+    pub(crate) fn is_occupied(&self) -> bool {
+        let Ok(all) = std::fs::read_dir("/proc") else { return true };
+        let ids = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter_map(Pid::from_raw).any(|pid| pid != self.id && lives_in(pid, self.id))
+    }
+
+    fn signal(&self, signal: Signal) {
+        // There may be nobody left to hear it.
+        let _ = kill_process_group(self.id, signal);
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+        drop(self.leader.wait());
+    }
+}
+
+/// Whether a process is of the group, and no zombie.
+fn lives_in(pid: Pid, group: Pid) -> bool {
+    let in_group = rustix::process::getpgid(Some(pid)).is_ok_and(|found| found == group);
+    let is_zombie = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+    };
+    in_group && !is_zombie()
+}
+
+fn read(status: &WaitIdStatus) -> Exit {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(status), _) => Exit::Status(status),
+        (None, Some(signal)) => Exit::Signal(signal_name(signal)),
+        (None, None) => Exit::failed("the command ended in a way that could not be seen"),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the room that starts commands; Group ends them")]
+fn command(line: &str, directory: &Path, with_input: bool) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(line).current_dir(directory).process_group(0);
+    // What a command leaves there goes with the communicator.
+    command.env("TMPDIR", directory);
+    command.stdin(if with_input { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
