@@ -1,2 +1,22 @@
-//! Under construction.
-fn main() {}
+//! packer-provisioner-shell: runs scripts on the machine.
+//!
+//! | Option of Packer's `shell` provisioner | Here |
+//! | --- | --- |
+//! | `inline`, `script`, `scripts` | done; exactly one is given, as there |
+//! | `inline_shebang` | done; `/bin/sh -e` where it is missing |
+//! | `environment_vars` | done, beside `PACKER_BUILD_NAME` and `PACKER_BUILDER_TYPE` |
+//! | `execute_command` | done, with `{{ .Vars }}` and `{{ .Path }}` |
+//! | `valid_exit_codes` | done |
+//! | `binary` | done: line ends `\r\n` become `\n` where it is not set |
+//! | `env`, `env_var_format`, `use_env_var_file` | refused; with the next issue |
+//! | `remote_folder`, `remote_file`, `remote_path` | refused; with the next issue. Scripts go to the machine's `TMPDIR`, or `/tmp` |
+//! | `skip_clean` | refused; with the next issue. Scripts are removed, after a failure too |
+//! | `expect_disconnect`, `start_retry_timeout`, `pause_after` | refused; with the next issue, which brings machines that reboot |
+//! | `pause_before`, `max_retries`, `timeout`, `only`, `except`, `override` | the host's, for every provisioner |
+//!
+//! Lines of standard output are shown as details, those of standard error as errors, as they come.
+mod config;
+mod execute;
+mod shell;
+
+packwire_plugin::serve_provisioner!("shell", shell::Shell);
