@@ -1,6 +1,7 @@
 //! The whole run: a first meeting, then every selected check under a supervisor of its own, then the verdicts.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -19,6 +20,8 @@ use crate::{checks, report};
 const OVERRUN: Duration = Duration::from_secs(120);
 /// A check that lasts longer than this does so by waiting.
 const IDLE: Duration = Duration::from_secs(1);
+/// The longest directory for the directories of checks, in bytes.
+const LONGEST_ROOT: usize = 40;
 /// How long a check waits for an attach at least, however quick the first one was.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -218,7 +221,9 @@ async fn supervise(
     supervisor::supervised(&job, within).await.map_err(|error| error.to_string())
 }
 
-/// Below `/tmp` whatever TMPDIR says: the path of a socket has at most 100 bytes.
+/// Where TMPDIR says, unless that is too long: the path of a socket has at most 100 bytes.
 fn fresh_directory() -> io::Result<tempfile::TempDir> {
-    tempfile::Builder::new().prefix("pwc-").rand_bytes(8).tempdir_in("/tmp")
+    let wanted = std::env::temp_dir();
+    let root = if wanted.as_os_str().len() <= LONGEST_ROOT { wanted } else { PathBuf::from("/tmp") };
+    tempfile::Builder::new().prefix("pwc-").rand_bytes(8).tempdir_in(root)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use crate::check::{Check, Checked, Class, Level};
-use crate::rig::{Answer, Attached, Manners, Message, Plugin, Rig};
+use crate::rig::{Answer, Attached, Entry, Manners, Message, Plugin, Rig, Sender};
 
 /// How long a plugin is watched after a refusal, and how long it has to go.
 const WATCHED: Duration = Duration::from_secs(5);
@@ -81,16 +81,30 @@ async fn takes_as_final(rig: &Rig, answer: Answer) -> Checked {
     let Attached { host, plugin, .. } =
         rig.attach(Manners { answer: Some(answer), ..Manners::default() }).await?;
     plugin.exit(WATCHED).await;
-    let dials = host.connections().len();
-    plugin.saw(format!("does not connect again after {told}"), dials == 1, format!("{dials} connections"));
-    let calls =
-        host.from_plugin().iter().filter(|entry| matches!(entry.message, Message::Call { .. })).count();
+    let messages = host.transcript();
+    let Some(answered) = messages.iter().position(|entry| answers_attach(entry, &messages)) else {
+        return plugin.lacks("the host's answer can be sent", "it was not");
+    };
+    let (at, after) = (messages[answered].at, &messages[answered..]);
+    let dials = host.connections().into_iter().filter(|dialled| *dialled > at).count();
     plugin.saw(
-        format!("makes no other call after {told}"),
-        calls == 1,
-        format!("{calls} calls, `attach` among them"),
+        format!("does not connect again after {told}"),
+        dials == 0,
+        format!("{dials} connections after it"),
     );
+    let calls = after.iter().filter(|entry| matches!(entry.message, Message::Call { .. })).count();
+    plugin.saw(format!("makes no other call after {told}"), calls == 0, format!("{calls} calls after it"));
     Ok(())
+}
+
+/// Whether a message is the host's answer to the first `attach`.
+fn answers_attach(entry: &Entry, messages: &[Entry]) -> bool {
+    let asked = messages.iter().find_map(|entry| match &entry.message {
+        Message::Call { question, name, .. } if name == "Host.attach" => Some(*question),
+        _ => None,
+    });
+    let answers = matches!(&entry.message, Message::Return { answer, .. } if Some(*answer) == asked);
+    answers && entry.sender == Sender::Host
 }
 
 async fn not_echoed(rig: &Rig) -> Checked {
@@ -98,11 +112,9 @@ async fn not_echoed(rig: &Rig) -> Checked {
     host.answer(Answer::Leave);
     plugin.exit(WATCHED).await;
     let copies = occurrences(&host.bytes_from_plugin(), host.token());
-    plugin.saw(
-        "its messages hold the token once, as `token` of the hello",
-        copies <= 1,
-        format!("{copies} times"),
-    );
+    let hellos = host.hellos().len();
+    let observed = format!("{copies} times, in {hellos} calls of attach");
+    plugin.saw("its messages hold the token only as `token` of the hello", copies <= hellos, observed);
     silent(&plugin, host.token(), "in a session");
     left_files(rig, &plugin, host.token());
     for answer in

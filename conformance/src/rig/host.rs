@@ -259,6 +259,7 @@ impl Host {
 struct Bootstrap {
     state: Rc<State>,
     connection: usize,
+    attached: Cell<bool>,
 }
 
 impl host::Server for Bootstrap {
@@ -267,10 +268,13 @@ impl host::Server for Bootstrap {
         params: host::AttachParams,
         mut results: host::AttachResults,
     ) -> capnp::Result<()> {
-        let Self { state, connection } = &*self;
+        let Self { state, connection, attached } = &*self;
         let at = state.record.began.elapsed();
         state.attached.borrow_mut().push(Rc::new(Hello { at, connection: *connection, params }));
         state.came.notify_waiters();
+        if attached.replace(true) {
+            return Err(capnp::Error::failed("already attached".to_owned()));
+        }
         let mut answers = state.answers.subscribe();
         let answer = answers.wait_for(Option::is_some).await.map(|answer| answer.clone());
         match answer.ok().flatten() {
@@ -348,7 +352,8 @@ fn serve((read, write, descriptor): Halves, state: &Rc<State>) {
     let read = Reading(read.compat(), ear(Sender::Plugin));
     let write = Writing(write.compat_write(), ear(Sender::Host), gate.clone());
     let network = twoparty::VatNetwork::new(read, write, Side::Server, capnp::message::ReaderOptions::new());
-    let bootstrap: host::Client = new_client(Bootstrap { state: state.clone(), connection: number });
+    let bootstrap: host::Client =
+        new_client(Bootstrap { state: state.clone(), connection: number, attached: Cell::new(false) });
     let system = RpcSystem::new(Box::new(network), Some(bootstrap.client));
     let ended = open.clone();
     record.spawn(async move {
