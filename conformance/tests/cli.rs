@@ -4,6 +4,7 @@ mod command;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use command::{conformance, in_, nobody_is_called, script, unique_seconds, until};
@@ -98,18 +99,21 @@ fn nothing_survives_of_a_program_that_forks_ignores_signals_and_leaves_its_sessi
 #[test]
 fn nothing_survives_the_suite_itself() {
     for signal in [rustix::process::Signal::INT, rustix::process::Signal::KILL] {
-        let seconds = unique_seconds();
-        let suite = command::start(&["--within", "60", "sleep", &seconds]);
+        let (seconds, place) = (unique_seconds(), tempfile::tempdir_in("/tmp").unwrap());
+        let suite = command::start_below(place.path(), &["--within", "60", "sleep", &seconds]);
         until(Duration::from_secs(10), || !command::called(&seconds).is_empty());
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 1);
         suite.end_by(signal);
         until(Duration::from_secs(10), || command::called(&seconds).is_empty());
+        until(Duration::from_secs(10), || fs::read_dir(&place).unwrap().count() == 0);
     }
 }
 
 #[test]
 fn a_check_that_overruns_is_our_error_and_ends_with_everything_below_it() {
     let seconds = unique_seconds();
-    let suite = command::start(&["--slow", "0.01", "--within", "100", "sleep", &seconds]);
+    let suite =
+        command::start_below(Path::new("/tmp"), &["--slow", "0.01", "--within", "100", "sleep", &seconds]);
     until(Duration::from_secs(10), || !command::called(&seconds).is_empty());
     suite.stop_supervisor();
     assert_eq!(suite.code(), Some(3));

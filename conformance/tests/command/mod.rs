@@ -27,9 +27,11 @@ pub(crate) fn in_(directory: &Path, arguments: &[&str]) -> String {
     constant(&format!("exit {code}\n{out}{err}"))
 }
 
-/// A run that is not awaited.
-pub(crate) fn start(arguments: &[&str]) -> Running {
-    Running(command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+/// A run that is not awaited, with another directory for temporary files.
+pub(crate) fn start_below(temp: &Path, arguments: &[&str]) -> Running {
+    Running(
+        command(arguments).env("TMPDIR", temp).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(),
+    )
 }
 
 /// A run in progress; dropping it kills it.
