@@ -73,8 +73,9 @@ impl Group {
     /// Whether others than the leader are left. True where that cannot be seen.
     pub(crate) fn is_occupied(&self) -> bool {
         let Ok(all) = std::fs::read_dir("/proc") else { return true };
-        let ids = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        ids.filter_map(Pid::from_raw).any(|pid| pid != self.id && lives_in(pid, self.id))
+        let names = all.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let leader = self.id.to_string();
+        names.filter(|name| *name != leader).any(|name| is_living_member(&name, self.id))
     }
 
     fn signal(&self, signal: Signal) {
@@ -90,14 +91,13 @@ impl Drop for Group {
     }
 }
 
-/// Whether a process is of the group, and no zombie.
-fn lives_in(pid: Pid, group: Pid) -> bool {
-    let in_group = rustix::process::getpgid(Some(pid)).is_ok_and(|found| found == group);
-    let is_zombie = || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
-    };
-    in_group && !is_zombie()
+/// Whether `/proc/NAME` is a process of the group, and no zombie.
+fn is_living_member(name: &str, group: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).unwrap_or_default();
+    // After the command's name, which may contain anything: state, parent, group.
+    let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+    let lives = fields.next().is_some_and(|state| !state.starts_with(['Z', 'X']));
+    lives && fields.nth(1) == Some(group.to_string().as_str())
 }
 
 fn read(status: &WaitIdStatus) -> Exit {

@@ -1,6 +1,8 @@
 //! The open communicator: a directory, and the processes that commands left in the background.
 use std::{
+    fs::Permissions,
     io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -29,7 +31,8 @@ struct Open {
 
 impl Machine {
     pub(crate) fn open() -> io::Result<Self> {
-        let directory = TempDir::with_prefix("packwire-local-")?;
+        let private = Permissions::from_mode(0o700);
+        let directory = tempfile::Builder::new().prefix("packwire-local-").permissions(private).tempdir()?;
         let path = directory.path().to_owned();
         Ok(Self { directory: path, open: Mutex::new(Some(Open { background: Vec::new(), directory })) })
     }

@@ -20,6 +20,8 @@ mod connector;
 mod group;
 mod machine;
 mod output;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 packwire_plugin::serve_communicator!("local", connector::Local);

@@ -23,7 +23,7 @@ pub use packwire_wire::{
     Aborted, Artifact, ArtifactDestroy, ArtifactInfo, Broken, CommandIo, Communicator, CommunicatorInfo,
     ConnectionRun, Context, Diagnostic, Exit, FileInfo, Hook, HookRun, OnError, Outcome,
     RemoteCancellation as Cancellation, RemoteCommand, RemoteCommunicator, RemoteEnvironment as Environment,
-    RemoteProcess, RemoteUi as Ui, Severity, StreamReceiver, StreamSender, process::signal_name,
+    RemoteProcess, RemoteUi as Ui, Severity, StreamReceiver, StreamSender, pipe, process::signal_name,
 };
 pub use plugin::Plugin;
 pub use provisioner::{Provision, ProvisionRun, Provisioner};

@@ -1,0 +1,246 @@
+//! Real commands and files, through a host in memory.
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use packwire_plugin::{
+    Cancellation, Exit, FileInfo, Outcome, RemoteCommand, Stop,
+    machine::{self, Line},
+    testing::{Host, Opened},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::connector::Local;
+
+async fn open() -> Opened {
+    Host::new().open(Local, serde_json::json!({})).await.unwrap()
+}
+
+fn never() -> Cancellation {
+    Cancellation::local(CancellationToken::new())
+}
+
+/// How a command ended, and what it printed.
+async fn run(opened: &Opened, line: &str) -> (Exit, Vec<Line>) {
+    run_until(opened, line, &never()).await
+}
+
+async fn run_until(opened: &Opened, line: &str, cancellation: &Cancellation) -> (Exit, Vec<Line>) {
+    let mut lines = Vec::new();
+    let keep = |line| {
+        lines.push(line);
+        std::future::ready(())
+    };
+    let exit = machine::run(&opened.communicator, line, cancellation, keep).await.unwrap();
+    (exit, lines)
+}
+
+fn out(text: impl Into<String>) -> Line {
+    Line::Stdout(text.into())
+}
+
+async fn directory(opened: &Opened) -> PathBuf {
+    machine::output(&opened.communicator, "pwd -P", &never()).await.unwrap().into()
+}
+
+/// Waits until a process is gone.
+async fn ends(pid: &str) {
+    let lives = || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => !stat.contains(") Z "),
+        Err(_) => false,
+    };
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while lives() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+fn why(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Failed(diagnostics) => diagnostics[0].summary.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+async fn upload(opened: &Opened, path: &str, info: FileInfo, bytes: &'static str) -> Outcome {
+    let mut content = opened.communicator.upload(path, info).await.unwrap();
+    content.write(bytes).await.unwrap();
+    content.end().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_command_prints_and_exits_in_a_directory_of_its_own() {
+    let opened = open().await;
+    let (exit, mut lines) =
+        run(&opened, "echo out; echo err >&2; test \"$TMPDIR\" -ef . || exit 9; exit 3").await;
+    lines.sort_by_key(|line| matches!(line, Line::Stderr(_)));
+    assert_eq!((exit, lines), (Exit::Status(3), vec![out("out"), Line::Stderr("err".to_owned())]));
+    let place = directory(&opened).await;
+    assert_eq!(place.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    opened.communicator.close().await.unwrap();
+    assert!(!place.exists());
+    let (exit, _) = run(&opened, "true").await;
+    assert_eq!(exit, Exit::failed("the communicator is closed"));
+}
+
+#[tokio::test]
+async fn two_communicators_have_two_directories() {
+    let (one, other) = (open().await, open().await);
+    assert_ne!(directory(&one).await, directory(&other).await);
+}
+
+#[tokio::test]
+async fn a_signal_is_named() {
+    let opened = open().await;
+    assert_eq!(run(&opened, "kill -SEGV $$").await.0, Exit::Signal("SEGV".to_owned()));
+}
+
+#[tokio::test]
+async fn megabytes_of_output_arrive_whole() {
+    let opened = open().await;
+    let (exit, lines) = run(&opened, "yes 0123456789 | head -n 300000").await;
+    assert_eq!((exit, lines.len()), (Exit::Status(0), 300_000));
+    assert!(lines.iter().all(|line| *line == out("0123456789")));
+}
+
+#[tokio::test]
+async fn input_is_written_and_ended() {
+    let opened = open().await;
+    let command = RemoteCommand { stdin: true, ..RemoteCommand::new("cat > copy; wc -c < copy") };
+    let (process, stdin) = opened.communicator.command(command).await.unwrap();
+    let mut stdin = stdin.unwrap();
+    let ((stdout, mut output), (stderr, errors)) = (packwire_plugin::pipe(), packwire_plugin::pipe());
+    let feed = async {
+        stdin.write(vec![b'x'; 1 << 20]).await.unwrap();
+        stdin.end().await.unwrap()
+    };
+    let read = async {
+        let counted = output.collect(100).await.unwrap();
+        output.finish(Outcome::Done);
+        errors.finish(Outcome::Done);
+        String::from_utf8(counted).unwrap()
+    };
+    let cancellation = never();
+    let (exit, fed, counted) = tokio::join!(process.run(stdout, stderr, cancellation.offer()), feed, read);
+    assert_eq!((exit.unwrap(), fed, counted.trim()), (Exit::Status(0), Outcome::Done, "1048576"));
+}
+
+#[tokio::test]
+async fn input_that_nobody_reads_is_dropped() {
+    let opened = open().await;
+    let command = RemoteCommand { stdin: true, ..RemoteCommand::new("exit 4") };
+    let (process, stdin) = opened.communicator.command(command).await.unwrap();
+    let mut stdin = stdin.unwrap();
+    let ((stdout, output), (stderr, errors)) = (packwire_plugin::pipe(), packwire_plugin::pipe());
+    output.finish(Outcome::Done);
+    errors.finish(Outcome::Done);
+    let cancellation = never();
+    let feed = async {
+        stdin.write(vec![b'x'; 4 << 20]).await.unwrap();
+        stdin.end().await.unwrap()
+    };
+    let (exit, fed) = tokio::join!(process.run(stdout, stderr, cancellation.offer()), feed);
+    assert_eq!((exit.unwrap(), fed), (Exit::Status(4), Outcome::Done));
+}
+
+#[tokio::test]
+async fn a_command_without_input_reads_none() {
+    let opened = open().await;
+    assert_eq!(run(&opened, "cat; echo none").await, (Exit::Status(0), vec![out("none")]));
+}
+
+#[tokio::test]
+async fn a_terminal_is_refused() {
+    let opened = open().await;
+    let command = RemoteCommand { pty: true, ..RemoteCommand::new("true") };
+    let (process, _) = opened.communicator.command(command).await.unwrap();
+    let ((stdout, output), (stderr, errors)) = (packwire_plugin::pipe(), packwire_plugin::pipe());
+    output.finish(Outcome::Done);
+    errors.finish(Outcome::Done);
+    let exit = process.run(stdout, stderr, never().offer()).await.unwrap();
+    assert_eq!(exit, Exit::failed("this communicator has no terminals"));
+}
+
+#[tokio::test]
+async fn cancelling_ends_the_whole_group() {
+    let opened = open().await;
+    let token = CancellationToken::new();
+    let mut child = None;
+    let exit = {
+        let stop = |line| {
+            let Line::Stdout(pid) = line else { panic!("{line:?}") };
+            child = Some(pid);
+            token.cancel();
+            std::future::ready(())
+        };
+        let cancellation = Cancellation::local(token.clone());
+        machine::run(&opened.communicator, "sleep 1000 & echo $!; wait", &cancellation, stop).await.unwrap()
+    };
+    assert_eq!(exit, Exit::Cancelled);
+    ends(&child.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_child_in_the_background_lives_until_the_end_of_the_session_and_does_not_hold_the_output() {
+    let opened = open().await;
+    let before = Instant::now();
+    let (exit, lines) = run(&opened, "sleep 1000 & echo $!").await;
+    assert_eq!(exit, Exit::Status(0));
+    assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
+    let [Line::Stdout(child)] = &lines[..] else { panic!("{lines:?}") };
+    assert!(Path::new(&format!("/proc/{child}")).exists());
+    let place = directory(&opened).await;
+    opened.leave().await;
+    ends(child).await;
+    assert!(!place.exists());
+}
+
+#[tokio::test]
+async fn an_upload_replaces_its_target_as_a_whole() {
+    let opened = open().await;
+    let place = directory(&opened).await;
+    let info = FileInfo { size: Some(3), mode: Some(0o640), modified: Some(1_000_000_000) };
+    assert_eq!(upload(&opened, "note", info, "one").await, Outcome::Done);
+    let metadata = place.join("note").metadata().unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o7777, 0o640);
+    assert_eq!(machine::download(&opened.communicator, "note", &never(), 10).await.unwrap(), b"one");
+    for (bytes, told) in
+        [("12", "2 of 3 bytes came"), ("1234", "more than the 3 bytes came that were announced")]
+    {
+        let refused = why(upload(&opened, "note", info, bytes).await);
+        assert_eq!(refused, format!("{}: {told}", place.join("note").display()));
+    }
+    let mut aborted = opened.communicator.upload("note", FileInfo::default()).await.unwrap();
+    aborted.write("two").await.unwrap();
+    aborted.abort().await.unwrap();
+    assert_eq!(std::fs::read_to_string(place.join("note")).unwrap(), "one");
+    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1, "no draft is left");
+}
+
+#[tokio::test]
+async fn an_upload_needs_its_directory() {
+    let opened = open().await;
+    let refused = why(upload(&opened, "no/where", FileInfo::default(), "x").await);
+    assert!(refused.contains("no/where cannot be written: No such file"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_not_downloaded() {
+    let opened = open().await;
+    for (path, told) in [("/dev/zero", "it is no regular file"), ("nothing", "No such file")] {
+        let stop = machine::download(&opened.communicator, path, &never(), 10).await.unwrap_err();
+        let Stop::Failed(diagnostics) = stop else { panic!("{stop:?}") };
+        assert!(diagnostics[0].summary.contains(told), "{diagnostics:?}");
+    }
+}
+
+#[tokio::test]
+async fn it_says_what_it_is() {
+    let info = open().await.communicator.info().await.unwrap();
+    assert_eq!((info.kind.as_str(), info.features.len()), ("local", 0));
+}
