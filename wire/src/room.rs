@@ -19,13 +19,14 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     task::LocalSet,
 };
 use tokio_util::task::TaskTracker;
 
 use crate::{
     broken::{Broken, Reason, Trouble},
+    limits,
     link::LinkState,
 };
 
@@ -139,6 +140,8 @@ pub(crate) struct Remote<C> {
 struct Slot {
     id: u64,
     room: Room,
+    /// What may be unanswered on one object.
+    calls: Arc<Semaphore>,
 }
 
 impl Drop for Slot {
@@ -173,7 +176,8 @@ impl<C: Clone + 'static> Remote<C> {
         let id = NEXT_PLACE.fetch_add(1, Ordering::Relaxed);
         let adopted = Adopted { client, link: link.clone() };
         drop(SHELF.with_borrow_mut(|shelf| shelf.insert(id, Box::new(adopted))));
-        Self { slot: Arc::new(Slot { id, room: link.room().clone() }), client: PhantomData }
+        let calls = Arc::new(Semaphore::new(limits::OPEN_CALLS));
+        Self { slot: Arc::new(Slot { id, room: link.room().clone(), calls }), client: PhantomData }
     }
 
     /// The capability itself. Only to be called on the RPC thread that it lives on.
@@ -186,6 +190,7 @@ impl<C: Clone + 'static> Remote<C> {
     }
 
     /// Makes one call: `send` writes the request and sends it, in order with other calls; its future reads the answer.
+    /// Waits first while as many calls are unanswered on this object as may be.
     pub(crate) async fn call<T, F>(
         &self,
         call: &'static str,
@@ -198,9 +203,11 @@ impl<C: Clone + 'static> Remote<C> {
     {
         let lost = || Broken { call, reason: Reason::LinkLost };
         let remote = self.clone();
+        let Ok(open) = self.slot.calls.clone().acquire_owned().await else { return Err(lost()) };
         let answer = self.room().ask(move || {
             let sent = remote.here().map(send);
             async move {
+                let _open = open;
                 match sent {
                     Some(sent) => sent.await.map_err(|trouble| trouble.during(call)),
                     None => Err(lost()),

@@ -1,9 +1,15 @@
 //! A plugin over its bounds loses its session.
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use packwire_wire::{
     BuildLent, CommandIo, Communicator, CommunicatorInfo, Diagnostic, Environment, Exit, FileInfo,
     OfferedCommunicator, OfferedEnvironment, Outcome, RemoteCancellation, RemoteCommand, StreamReceiver,
-    StreamSender,
+    StreamSender, limits,
 };
+use tokio::sync::Semaphore;
 
 use crate::{
     behaviour::{Behaviour, Task},
@@ -27,7 +33,33 @@ async fn loses_its_session(behaviour: Behaviour, task: Task, lent: BuildLent) {
 #[tokio::test]
 async fn with_8193_calls_unanswered() {
     let lent = Lent::default().build(|_| std::future::pending());
-    loses_its_session(Behaviour::Good, Task::CallsTooMuch, lent).await;
+    loses_its_session(Behaviour::CallsTooMuch, Task::Nothing, lent).await;
+}
+
+#[tokio::test]
+async fn a_handle_leaves_64_calls_of_one_object_unanswered_and_no_more() {
+    let (open, waiting, most) = (Arc::new(Semaphore::new(0)), Arc::default(), Arc::default());
+    let gate: (Arc<Semaphore>, Arc<AtomicUsize>, Arc<AtomicUsize>) = (open, waiting, Arc::clone(&most));
+    let lent = Lent::default();
+    let build = lent.build(move |_| {
+        let (open, waiting, most) = gate.clone();
+        async move {
+            let now = waiting.fetch_add(1, Ordering::SeqCst) + 1;
+            most.fetch_max(now, Ordering::SeqCst);
+            // Nobody is answered before as many wait as may.
+            if now == limits::OPEN_CALLS {
+                open.add_permits(100);
+            }
+            drop(open.acquire().await.unwrap());
+            waiting.fetch_sub(1, Ordering::SeqCst);
+            Outcome::Done
+        }
+    });
+    let stage = Stage::new();
+    let attached = stage.attached(Behaviour::Good).await;
+    run(&attached, Task::CallsOften, build).await.await.unwrap().unwrap();
+    assert_eq!(lent.lines(), ["100"]);
+    assert_eq!(most.load(Ordering::SeqCst), limits::OPEN_CALLS);
 }
 
 #[tokio::test]

@@ -77,6 +77,8 @@ named! {
         Nameless,
         /// Attaches with a builder whose build leaves 65 writes unanswered on one stream.
         WritesTooMuch,
+        /// Attaches with a builder whose build leaves 8193 calls unanswered.
+        CallsTooMuch,
         /// Is no plugin, but a host that starts the rest of its arguments as a plugin and then waits.
         Host,
     }
@@ -95,7 +97,7 @@ named! {
         Hangs,
         /// Says so on stderr and exits with 9.
         Exits,
-        /// Leaves 8193 calls unanswered.
-        CallsTooMuch,
+        /// Calls the hook 100 times at once, and says how many calls were answered.
+        CallsOften,
     }
 }

@@ -21,6 +21,7 @@ use packwire_wire::{
     Attachment, Broken, End, Room, attach,
     process::{Invitation, Socket, Token},
 };
+use raw::Flood;
 use tokio::{runtime::Handle, signal::unix::SignalKind};
 
 fn main() -> ExitCode {
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
     let status = match behaviour {
         Behaviour::Host => runtime.block_on(host::run(arguments.collect())),
         Behaviour::AttachesTwice => raw::attach_twice(&invitation()),
-        Behaviour::WritesTooMuch => raw::write_too_much(&invitation()),
+        Behaviour::WritesTooMuch => raw::flood(&invitation(), Flood::Writes),
+        Behaviour::CallsTooMuch => raw::flood(&invitation(), Flood::Calls),
         _ => runtime.block_on(run(behaviour, arguments.collect())),
     };
     // What hangs on purpose is not waited for.

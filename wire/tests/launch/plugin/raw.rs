@@ -26,9 +26,9 @@ pub(crate) fn attach_twice(invitation: &Invitation) -> ExitCode {
     })
 }
 
-/// Attaches with a builder whose build floods a stream.
-pub(crate) fn write_too_much(invitation: &Invitation) -> ExitCode {
-    attended(invitation, async |host| attach(&host, invitation).promise.await)
+/// Attaches with a builder whose build floods the host.
+pub(crate) fn flood(invitation: &Invitation, flood: Flood) -> ExitCode {
+    attended(invitation, async |host| attach_with(&host, invitation, flood).promise.await)
 }
 
 type Attached = capnp::Result<capnp::capability::Response<host::attach_results::Owned>>;
@@ -68,12 +68,20 @@ fn attach(
     host: &host::Client,
     invitation: &Invitation,
 ) -> capnp::capability::RemotePromise<host::attach_results::Owned> {
+    attach_with(host, invitation, Flood::Writes)
+}
+
+fn attach_with(
+    host: &host::Client,
+    invitation: &Invitation,
+    flood: Flood,
+) -> capnp::capability::RemotePromise<host::attach_results::Owned> {
     let mut request = host.attach_request();
-    fill(request.get().init_hello(), invitation);
+    fill(request.get().init_hello(), invitation, flood);
     request.send()
 }
 
-fn fill(mut hello: hello::Builder<'_>, invitation: &Invitation) {
+fn fill(mut hello: hello::Builder<'_>, invitation: &Invitation, flood: Flood) {
     hello.set_token(invitation.token.reveal());
     hello.set_protocol_version(1);
     hello.set_name("raw");
@@ -81,30 +89,19 @@ fn fill(mut hello: hello::Builder<'_>, invitation: &Invitation) {
     let mut component = hello.init_components(1).get(0);
     component.set_name("raw");
     component.set_config_schema("{}");
-    component.set_image_builder(new_client(Flood));
+    component.set_image_builder(new_client(flood));
 }
 
-/// A builder, and its build.
-struct Flood;
-
-impl image_builder::Server for Flood {
-    async fn prepare(
-        self: Rc<Self>,
-        _: image_builder::PrepareParams,
-        mut results: image_builder::PrepareResults,
-    ) -> Result<(), capnp::Error> {
-        results.get().set_build(new_client(Flood));
-        Ok(())
-    }
+/// A builder, and its build: what it does too much of.
+#[derive(Clone, Copy)]
+pub(crate) enum Flood {
+    Writes,
+    Calls,
 }
 
-impl build::Server for Flood {
+impl Flood {
     /// Opens an upload to the first machine that it is given, and waits for no answer to what it writes.
-    async fn run(
-        self: Rc<Self>,
-        params: build::RunParams,
-        mut results: build::RunResults,
-    ) -> Result<(), capnp::Error> {
+    async fn write(params: build::RunParams) -> capnp::Result<usize> {
         let machine = params.get()?.get_environment()?.communicator_request().send().promise.await?;
         let upload = machine.get()?.get_communicator()?.upload_request().send().promise.await?;
         let content = upload.get()?.get_content()?;
@@ -116,8 +113,39 @@ impl build::Server for Flood {
             request.get().set_bytes(&vec![0; size]);
             request.send().promise
         });
-        let answers = join_all(writes).await;
-        eprintln!("{} writes were answered", answers.iter().filter(|answer| answer.is_ok()).count());
+        Ok(join_all(writes).await.iter().filter(|answer| answer.is_ok()).count())
+    }
+
+    /// Calls the hook, again and again.
+    async fn call(params: build::RunParams) -> capnp::Result<usize> {
+        let hook = params.get()?.get_hook()?;
+        let calls = (0..=limits::LINK_CALLS).map(|_| hook.run_request().send().promise);
+        Ok(join_all(calls).await.iter().filter(|answer| answer.is_ok()).count())
+    }
+}
+
+impl image_builder::Server for Flood {
+    async fn prepare(
+        self: Rc<Self>,
+        _: image_builder::PrepareParams,
+        mut results: image_builder::PrepareResults,
+    ) -> Result<(), capnp::Error> {
+        results.get().set_build(new_client(*self));
+        Ok(())
+    }
+}
+
+impl build::Server for Flood {
+    async fn run(
+        self: Rc<Self>,
+        params: build::RunParams,
+        mut results: build::RunResults,
+    ) -> Result<(), capnp::Error> {
+        let answered = match *self {
+            Self::Writes => Self::write(params).await?,
+            Self::Calls => Self::call(params).await?,
+        };
+        eprintln!("{answered} were answered");
         results.get().init_outcome().set_nothing(());
         Ok(())
     }
