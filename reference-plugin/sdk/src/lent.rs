@@ -35,6 +35,7 @@ impl BuildRun {
         kind: impl Into<String>,
         config: &Value,
     ) -> Result<RemoteCommunicator, Stop> {
+        self.ui.flush().await?;
         Ok(self.environment.communicator(kind, config.to_string()).await??)
     }
 
@@ -71,6 +72,8 @@ impl BuildRun {
             environment: None,
             cancellation: self.cancellation.offer(),
         };
+        // What was said before stands before what the provisioners say.
+        self.ui.flush().await?;
         Ok(self.hook.run(event, lent).await?)
     }
 }

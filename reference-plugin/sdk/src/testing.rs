@@ -2,6 +2,38 @@
 //! answers what it was told to.
 //!
 //! The component is called over a real link, so what passes here passes on the wire.
+//!
+//! ```
+//! use packwire_plugin::{Context, Diagnostic, Provision, ProvisionRun, Provisioner, Stop, machine};
+//! use packwire_plugin::testing::{Host, Machine};
+//!
+//! struct Greeting;
+//!
+//! # #[derive(serde::Deserialize, schemars::JsonSchema)]
+//! # struct Config {}
+//! # impl Provisioner for Greeting {
+//! #     type Config = Config;
+//! #     type Provision = Greeting;
+//! #     const SUMMARY: &'static str = "Greets";
+//! #     fn prepare(&self, _: Config, _: &Context) -> Result<Greeting, Vec<Diagnostic>> { Ok(Greeting) }
+//! # }
+//! impl Provision for Greeting {
+//!     async fn run(self, run: ProvisionRun) -> Result<(), Stop> {
+//!         let exit = machine::run_showing(&run.communicator, "hello", &run.cancellation, &run.ui).await?;
+//!         machine::succeeded("the greeting", exit, &[0])
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Stop> {
+//! let machine = Machine::new().answering("hello", 0, "good morning\n", "");
+//! let host = Host::new();
+//! host.provision(Greeting, serde_json::json!({}), &machine).await?;
+//! assert_eq!(host.told(), ["message: good morning"]);
+//! assert_eq!(machine.commands(), ["hello"]);
+//! # Ok(())
+//! # }
+//! ```
 mod host;
 mod machine;
 mod session;
