@@ -17,6 +17,7 @@ use futures::{AsyncRead, io::BufReader, io::BufWriter};
 use tokio_util::{
     compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt},
     sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
 use crate::{
@@ -44,6 +45,7 @@ pub fn memory() -> (tokio::io::DuplexStream, tokio::io::DuplexStream) {
 pub struct Link {
     ended: CancellationToken,
     stopping: CancellationToken,
+    calls: TaskTracker,
     dropped: tokio_util::sync::DropGuard,
 }
 
@@ -58,12 +60,20 @@ impl Link {
         self.stopping.cancel();
     }
 
+    /// Waits until every call that the peer has open here is answered, so that closing the connection takes no
+    /// answer away.
+    pub async fn answered(&self) {
+        self.calls.close();
+        self.calls.wait().await;
+        self.calls.reopen();
+    }
+
     /// A connection that never was.
     pub(crate) fn lost() -> Self {
         let [ended, stopping, severed] = std::array::from_fn(|_| CancellationToken::new());
         ended.cancel();
         stopping.cancel();
-        Self { ended, stopping, dropped: severed.drop_guard() }
+        Self { ended, stopping, calls: TaskTracker::new(), dropped: severed.drop_guard() }
     }
 
     /// Ends the connection.
@@ -80,7 +90,8 @@ pub(crate) struct LinkState {
     /// Cancelled when the peer's work here is to stop: at the latest when the connection has ended.
     pub(crate) stopping: CancellationToken,
     severed: CancellationToken,
-    calls: Cell<usize>,
+    /// The calls that the peer has open.
+    calls: TaskTracker,
     bytes: Cell<usize>,
     streams: Cell<usize>,
 }
@@ -90,7 +101,7 @@ impl LinkState {
     /// A link without a connection, for what is read without one.
     pub(crate) fn unconnected(room: Room) -> Rc<Self> {
         let [ended, stopping, severed] = std::array::from_fn(|_| CancellationToken::new());
-        let (calls, bytes, streams) = Default::default();
+        let (calls, bytes, streams) = (TaskTracker::new(), Cell::default(), Cell::default());
         Rc::new(Self { room, ended, stopping, severed, calls, bytes, streams })
     }
 }
@@ -102,10 +113,9 @@ impl LinkState {
 
     /// Counts a call that the peer has open, until the guard is dropped; a peer over its bounds loses its link.
     pub(crate) fn enter(self: &Rc<Self>, bytes: usize) -> Result<Entered, capnp::Error> {
-        self.calls.set(self.calls.get() + 1);
         self.bytes.set(self.bytes.get() + bytes);
-        let entered = Entered { link: self.clone(), bytes };
-        if self.calls.get() > limits::LINK_CALLS || self.bytes.get() > limits::LINK_BYTES {
+        let entered = Entered { _call: self.calls.token(), link: self.clone(), bytes };
+        if self.calls.len() > limits::LINK_CALLS || self.bytes.get() > limits::LINK_BYTES {
             return Err(self.overrun("too many calls or bytes are unanswered on this link"));
         }
         Ok(entered)
@@ -138,13 +148,13 @@ impl LinkState {
 
 /// A call that the peer has open.
 pub(crate) struct Entered {
+    _call: TaskTrackerToken,
     link: Rc<LinkState>,
     bytes: usize,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.link.calls.set(self.link.calls.get() - 1);
         self.link.bytes.set(self.link.bytes.get() - self.bytes);
     }
 }
@@ -180,7 +190,8 @@ pub(crate) async fn join<T: Send + 'static>(
 ) -> Option<(Link, T)> {
     let [ended, stopping, severed] = std::array::from_fn(|_| CancellationToken::new());
     let dropped = severed.clone().drop_guard();
-    let link = Link { ended: ended.clone(), stopping: stopping.clone(), dropped };
+    let calls = TaskTracker::new();
+    let link = Link { ended: ended.clone(), stopping: stopping.clone(), calls: calls.clone(), dropped };
     let inner = room.clone();
     let started = room.ask(move || {
         let link = Rc::new(LinkState {
@@ -188,7 +199,7 @@ pub(crate) async fn join<T: Send + 'static>(
             ended,
             stopping,
             severed,
-            calls: Cell::new(0),
+            calls,
             bytes: Cell::new(0),
             streams: Cell::new(0),
         });

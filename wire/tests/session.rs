@@ -208,6 +208,27 @@ async fn a_broken_link_cancels_the_run_and_fails_the_call() {
 }
 
 #[tokio::test]
+async fn the_last_answer_arrives_before_the_link_is_closed() {
+    let (begun, mut begin) = tokio::sync::mpsc::unbounded_channel();
+    let pair = pair(move |run| {
+        let begun = begun.clone();
+        async move {
+            begun.send(()).unwrap();
+            run.cancellation.cancelled().await;
+            BuildOutcome::Cancelled.into()
+        }
+    })
+    .await;
+    let build = pair.prepare().await;
+    let running = tokio::spawn(async move { build.run(Lent::default().plain()).await });
+    begin.recv().await.unwrap();
+    pair.attachment.link().stop_work();
+    pair.attachment.link().answered().await;
+    drop(pair.attachment);
+    assert_eq!(failure(running.await.unwrap().unwrap()), "cancelled");
+}
+
+#[tokio::test]
 async fn leave_answers_attach() {
     let support::Pair { guest, mut attachment } = pair(|_| async { BuildOutcome::Nothing.into() }).await;
     let _link = guest.dismiss();
