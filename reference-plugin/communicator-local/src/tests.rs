@@ -86,18 +86,22 @@ async fn a_command_prints_and_exits_in_a_directory_of_its_own() {
     assert!(!place.exists());
     let (exit, _) = run(&opened, "true").await;
     assert_eq!(exit, Exit::failed("the communicator is closed"));
+    opened.leave().await;
 }
 
 #[tokio::test]
 async fn two_communicators_have_two_directories() {
     let (one, other) = (open().await, open().await);
     assert_ne!(directory(&one).await, directory(&other).await);
+    one.leave().await;
+    other.leave().await;
 }
 
 #[tokio::test]
 async fn a_signal_is_named() {
     let opened = open().await;
     assert_eq!(run(&opened, "kill -SEGV $$").await.0, Exit::Signal("SEGV".to_owned()));
+    opened.leave().await;
 }
 
 #[tokio::test]
@@ -106,6 +110,7 @@ async fn megabytes_of_output_arrive_whole() {
     let (exit, lines) = run(&opened, "yes 0123456789 | head -n 300000").await;
     assert_eq!((exit, lines.len()), (Exit::Status(0), 300_000));
     assert!(lines.iter().all(|line| *line == out("0123456789")));
+    opened.leave().await;
 }
 
 #[tokio::test]
@@ -128,6 +133,7 @@ async fn input_is_written_and_ended() {
     let cancellation = never();
     let (exit, fed, counted) = tokio::join!(process.run(stdout, stderr, cancellation.offer()), feed, read);
     assert_eq!((exit.unwrap(), fed, counted.trim()), (Exit::Status(0), Outcome::Done, "1048576"));
+    opened.leave().await;
 }
 
 #[tokio::test]
@@ -146,12 +152,14 @@ async fn input_that_nobody_reads_is_dropped() {
     };
     let (exit, fed) = tokio::join!(process.run(stdout, stderr, cancellation.offer()), feed);
     assert_eq!((exit.unwrap(), fed), (Exit::Status(4), Outcome::Done));
+    opened.leave().await;
 }
 
 #[tokio::test]
 async fn a_command_without_input_reads_none() {
     let opened = open().await;
     assert_eq!(run(&opened, "cat; echo none").await, (Exit::Status(0), vec![out("none")]));
+    opened.leave().await;
 }
 
 #[tokio::test]
@@ -164,6 +172,7 @@ async fn a_terminal_is_refused() {
     errors.finish(Outcome::Done);
     let exit = process.run(stdout, stderr, never().offer()).await.unwrap();
     assert_eq!(exit, Exit::failed("this communicator has no terminals"));
+    opened.leave().await;
 }
 
 #[tokio::test]
@@ -183,6 +192,7 @@ async fn cancelling_ends_the_whole_group() {
     };
     assert_eq!(exit, Exit::Cancelled);
     ends(&child.unwrap()).await;
+    opened.leave().await;
 }
 
 #[tokio::test]
@@ -220,6 +230,7 @@ async fn an_upload_replaces_its_target_as_a_whole() {
     aborted.abort().await.unwrap();
     assert_eq!(std::fs::read_to_string(place.join("note")).unwrap(), "one");
     assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1, "no draft is left");
+    opened.leave().await;
 }
 
 #[tokio::test]
@@ -227,6 +238,7 @@ async fn an_upload_needs_its_directory() {
     let opened = open().await;
     let refused = why(upload(&opened, "no/where", FileInfo::default(), "x").await);
     assert!(refused.contains("no/where cannot be written: No such file"), "{refused}");
+    opened.leave().await;
 }
 
 #[tokio::test]
@@ -237,10 +249,13 @@ async fn what_is_no_file_is_not_downloaded() {
         let Stop::Failed(diagnostics) = stop else { panic!("{stop:?}") };
         assert!(diagnostics[0].summary.contains(told), "{diagnostics:?}");
     }
+    opened.leave().await;
 }
 
 #[tokio::test]
 async fn it_says_what_it_is() {
-    let info = open().await.communicator.info().await.unwrap();
+    let opened = open().await;
+    let info = opened.communicator.info().await.unwrap();
     assert_eq!((info.kind.as_str(), info.features.len()), ("local", 0));
+    opened.leave().await;
 }

@@ -138,9 +138,13 @@ pub(crate) async fn leave(attachment: Attachment, room: &Room, opened: &Opened) 
     attachment.link().stop_work();
     room.idle().await;
     opened.close().await;
-    let ended = attachment.link().ended();
-    drop(attachment);
-    drop(tokio::time::timeout(FAREWELL_WITHIN, ended.cancelled()).await);
+    let farewell = async move {
+        attachment.link().answered().await;
+        let ended = attachment.link().ended();
+        drop(attachment);
+        ended.cancelled().await;
+    };
+    drop(tokio::time::timeout(FAREWELL_WITHIN, farewell).await);
 }
 
 fn lost(what: &str, error: &dyn std::error::Error) -> Exit {
