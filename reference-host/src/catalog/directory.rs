@@ -1,10 +1,13 @@
 //! What is in a directory: executables that are named like plugins, and those that only look like it.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::component::Naming;
 use super::find::Reason;
+
+/// How much of a file is looked at, in bytes.
+const LOOKED_AT: u64 = 512;
 
 /// The entries named `packer-…`, sorted by name; a directory that cannot be listed is one rejected entry.
 pub(super) fn list(directory: &Path) -> Vec<(PathBuf, Result<Naming, Reason>)> {
@@ -49,5 +52,17 @@ pub(super) fn executable(path: &Path) -> Result<(), Reason> {
     if !metadata.is_file() {
         return Err(Reason::NotAFile);
     }
-    rustix::fs::access(path, rustix::fs::Access::EXEC_OK).map_err(|_| Reason::NotExecutable)
+    rustix::fs::access(path, rustix::fs::Access::EXEC_OK).map_err(|_| Reason::NotExecutable)?;
+    if is_mere_text(path) { Err(Reason::NoInterpreter) } else { Ok(()) }
+}
+
+/// Whether it begins as a text does that says nothing of its interpreter: it would be taken for a shell script,
+/// and each of its lines for a command.
+fn is_mere_text(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut start));
+    read.is_ok_and(|length| length > 0)
+        && !start.starts_with(b"#!")
+        && !start.contains(&0)
+        && std::str::from_utf8(&start).map_or_else(|error| error.error_len().is_none(), |_| true)
 }

@@ -95,6 +95,8 @@ pub enum Reason {
     BadName,
     #[error("not an absolute path")]
     Relative,
+    #[error("a text without a `#!` line, which the system cannot run")]
+    NoInterpreter,
     #[error("{0}")]
     Unreadable(String),
     #[error("shadowed by {0}")]
