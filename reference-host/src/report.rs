@@ -259,13 +259,5 @@ fn plugin_failure(message: &str, failure: &PluginFailure) -> Report {
 }
 
 fn unknown_component(text: &Source, word: &Word, unknown: &Unknown) -> Report {
-    let Unknown { kind, name, near, rejected } = unknown;
-    let hint = match (rejected, near) {
-        (Some(rejected), _) => format!("{} was not taken: {}", rejected.path.display(), rejected.reason),
-        (None, Some(near)) => format!("did you mean `{near}`?"),
-        (None, None) => {
-            format!("put `packer-{kind}-{name}` next to packwire or into a directory of PACKER_PLUGIN_PATH")
-        }
-    };
-    Report::new(unknown).with_hint(Some(hint)).pointing(text, vec![(word.span, "here".to_owned())])
+    Report::new(unknown).with_hint(Some(unknown.hint())).pointing(text, vec![(word.span, "here".to_owned())])
 }

@@ -139,6 +139,23 @@ pub struct Unknown {
     pub rejected: Option<Box<Rejected>>,
 }
 
+impl Unknown {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let Self { kind, name, near, rejected } = self;
+        match (rejected, near) {
+            (Some(rejected), _) => format!("{} was not taken: {}", rejected.path.display(), rejected.reason),
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) => {
+                format!(
+                    "put `packer-{kind}-{name}` next to packwire or into a directory of PACKER_PLUGIN_PATH"
+                )
+            }
+        }
+    }
+}
+
 impl Catalog {
     /// Looks at the config file and the directories. Starts nothing.
     ///

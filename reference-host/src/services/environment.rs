@@ -13,7 +13,6 @@ use super::communicator::Wrapped;
 use crate::catalog::{Catalog, Kind};
 use crate::plan::{check_config, fit_config};
 use crate::plugins::{PluginFailure, Plugins, Running};
-use crate::spell;
 use crate::ui::BuildUi;
 
 /// What the host lends to one run, and takes back when it is over.
@@ -105,13 +104,10 @@ fn refused(why: impl Into<String>) -> Vec<Diagnostic> {
 
 impl Lending {
     async fn connect(&self, kind: &str, config: &str) -> Result<OfferedCommunicator, Vec<Diagnostic>> {
-        let candidate = self.catalog.plugin(Kind::Communicator, kind).map_err(|unknown| {
-            let hint = spell::hint(unknown.near.as_deref(), []).unwrap_or_default();
-            refused(unknown.to_string())
-                .into_iter()
-                .map(|told| told.with_detail(hint.clone()))
-                .collect::<Vec<_>>()
-        })?;
+        let candidate = self
+            .catalog
+            .plugin(Kind::Communicator, kind)
+            .map_err(|unknown| vec![Diagnostic::error(unknown.to_string()).with_detail(unknown.hint())])?;
         let running = self.plugins.plugin(&candidate.command).running().await.map_err(told)?;
         let (connector, config) = component(&running, kind, config)?;
         let context = Context { component_type: kind.to_owned(), ..self.context.clone() };
