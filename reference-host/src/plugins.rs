@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,7 +33,18 @@ pub struct Plugin {
     name: String,
     launch: Launch,
     room: Room,
-    running: tokio::sync::Mutex<Option<Arc<Running>>>,
+    state: tokio::sync::Mutex<State>,
+}
+
+/// How far a plugin came.
+#[derive(Default)]
+enum State {
+    #[default]
+    NotStarted,
+    /// It has attached, and may have gone since.
+    Started(Arc<Running>),
+    /// It never attached. It is not tried again: each use would wait as long, and learn the same.
+    Unusable(PluginFailure),
 }
 
 /// A process of a plugin that has attached.
@@ -87,7 +99,7 @@ impl Plugins {
         };
         let log = Arc::new(PluginLog { name: name.clone(), log: self.log.clone() });
         let launch = Launch::new(program, Offer::ours(), log);
-        Plugin { name, launch, room: self.room.clone(), running: tokio::sync::Mutex::default() }
+        Plugin { name, launch, room: self.room.clone(), state: tokio::sync::Mutex::default() }
     }
 
     /// Tells every plugin to leave, all at once, and ends what has not left within `grace`.
@@ -102,6 +114,12 @@ impl Plugins {
             let _handle = leaving.spawn(async move { plugin.leave(grace, &log).await });
         }
         drop(leaving.join_all().await);
+    }
+
+    /// Ends every process that has not left, wherever else in the host it is still known.
+    pub fn end(&self) {
+        let known = std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner));
+        known.into_values().for_each(|plugin| plugin.end());
     }
 }
 
@@ -129,11 +147,16 @@ impl Plugin {
     /// # Errors
     /// The process does not start, or does not attach.
     pub async fn running(&self) -> Result<Arc<Running>, PluginFailure> {
-        let mut running = self.running.lock().await;
-        if let Some(running) = running.as_ref().filter(|running| !running.gone.is_cancelled()) {
-            return Ok(running.clone());
+        let mut state = self.state.lock().await;
+        match &*state {
+            State::Started(running) if !running.is_gone() => return Ok(running.clone()),
+            State::Unusable(failure) => return Err(failure.clone()),
+            State::Started(_) | State::NotStarted => {}
         }
-        let attached = self.start().await.map_err(|why| self.refused(&why))?;
+        let attached = match self.start().await {
+            Ok(attached) => attached,
+            Err(why) => return Err(self.failed_to_start(&mut state, &why)),
+        };
         let fresh = Arc::new(Running {
             name: self.name.clone(),
             hello: attached.hello().clone(),
@@ -141,8 +164,17 @@ impl Plugin {
             attached: Mutex::new(Some(attached)),
             departure: OnceCell::new(),
         });
-        *running = Some(fresh.clone());
+        *state = State::Started(fresh.clone());
         Ok(fresh)
+    }
+
+    /// A plugin that has been usable in this run may be so again.
+    fn failed_to_start(&self, state: &mut State, why: &NotAttached) -> PluginFailure {
+        let failure = self.refused(why);
+        if let State::NotStarted = state {
+            *state = State::Unusable(failure.clone());
+        }
+        failure
     }
 
     async fn start(&self) -> Result<Attached, NotAttached> {
@@ -151,9 +183,15 @@ impl Plugin {
 
     fn refused(&self, why: &NotAttached) -> PluginFailure {
         let (last_lines, hint) = match why {
-            NotAttached::Exited(Departure { last_lines, .. }) => (last_lines.clone(), None),
-            NotAttached::Late { last_lines, .. } | NotAttached::Refused { last_lines, .. } => {
+            NotAttached::Exited(Departure { last_lines, .. })
+            | NotAttached::Late { last_lines, .. }
+            | NotAttached::Refused { last_lines, .. } => {
                 (last_lines.clone(), Some("`conformance` on this plugin says what is wrong with it"))
+            }
+            NotAttached::Start(error)
+                if error.kind() == ErrorKind::NotFound && self.launch.program.executable.exists() =>
+            {
+                (Vec::new(), Some("the interpreter that its first line names (`#!…`) is not there"))
             }
             NotAttached::Foreign => (Vec::new(), Some("use a version of it that speaks Packwire")),
             NotAttached::Start(_) | NotAttached::Incompatible(_) => (Vec::new(), None),
@@ -165,8 +203,17 @@ impl Plugin {
         PluginFailure { plugin: self.name.clone(), what, last_lines, hint }
     }
 
+    /// One that is being started at this moment is ended by whoever starts it.
+    fn end(&self) {
+        if let Ok(mut state) = self.state.try_lock()
+            && let State::Started(running) = std::mem::take(&mut *state)
+        {
+            drop(running.take_attached());
+        }
+    }
+
     async fn leave(&self, grace: Duration, log: &Log) {
-        let Some(running) = self.running.lock().await.take() else { return };
+        let State::Started(running) = std::mem::take(&mut *self.state.lock().await) else { return };
         let Some(attached) = running.take_attached() else { return };
         let Departure { ended, .. } = attached.leave(grace).await;
         log.say(Level::Debug, &format!("plugin {} {ended}", self.name));

@@ -34,7 +34,7 @@ impl Desk {
         self.host(environment, &cancelled, async |plugins| {
             let context = self.context(&planned);
             let Planned { plan, catalog, .. } = planned;
-            let ready = self.ready(plan, &plugins, &context).await?;
+            let ready = unless(&cancelled, self.ready(plan, &plugins, &context)).await?;
             announce_colours(&self.out, ready.builds.iter().map(|build| build.name.as_str()));
             let shared = Run {
                 catalog,
@@ -55,7 +55,7 @@ impl Desk {
         let cancelled = CancellationToken::new();
         self.host(self.environment(&planned.withheld), &cancelled, async |plugins| {
             // A component that is only validated learns nothing of where it would run.
-            self.ready(planned.plan, &plugins, &Context::default()).await?;
+            unless(&cancelled, self.ready(planned.plan, &plugins, &Context::default())).await?;
             self.say("The configuration is valid.");
             Ok(())
         })
@@ -74,7 +74,8 @@ impl Desk {
                     (command, described)
                 });
             }
-            let described: Described = asking.join_all().await.into_iter().collect();
+            let described = unless(&cancelled, async { Ok(asking.join_all().await) }).await?;
+            let described: Described = described.into_iter().collect();
             self.say(listed(&catalog, &described).trim_end());
             Ok(())
         })
@@ -108,10 +109,10 @@ impl Desk {
                 Interrupted = self.interrupts(cancelled) => Err(Failed),
             }
         });
-        // Ends the processes that are still there: whoever holds them is dropped with the runtime's tasks.
-        drop(plugins);
         // A thread that prints where nobody reads is not waited for.
         runtime.shutdown_timeout(Duration::from_secs(1));
+        // Tasks are gone. Not left to the last owner of a plugin: that may be a thread that ends with this process.
+        plugins.end();
         done
     }
 
@@ -172,6 +173,17 @@ impl Desk {
         let withheld: Vec<&String> = withheld.iter().collect();
         let own = self.invocation.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
         passed_on(own, &withheld)
+    }
+}
+
+/// What prepares a run has nothing to clean up: it ends where it is when it is cancelled.
+async fn unless<T>(
+    cancelled: &CancellationToken,
+    work: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Failed> {
+    tokio::select! {
+        done = work => done,
+        () = cancelled.cancelled() => Err(Failed),
     }
 }
 
