@@ -1,0 +1,14 @@
+//! Builds from end to end: the real `packwire`, real plugins, real processes, and nothing left of them.
+
+#![expect(clippy::unwrap_used, reason = "a failure of the set-up is a failure of the test")]
+#![expect(clippy::panic, reason = "a deadline that passed is a failure of the test")]
+
+mod interrupts;
+mod killed;
+mod logs;
+mod outputs;
+mod plugins;
+mod provisioning;
+mod refused;
+mod rig;
+mod sharing;

@@ -1,0 +1,67 @@
+//! What a build prints, makes and answers.
+
+use insta::assert_snapshot;
+
+use crate::rig::{FILE, World};
+
+const TWO: &str = r#"{
+  "variables": {"greeting": "hello"},
+  "builders": [
+    {"type": "file", "name": "note", "content": "{{user `greeting`}}\n", "target": "note.txt"},
+    {"type": "null", "name": "machine", "communicator": "local"}
+  ],
+  "provisioners": [
+    {
+      "type": "shell",
+      "only": ["machine"],
+      "inline": ["echo \"$GREETING from $PACKER_BUILD_NAME\"", "echo made > {{pwd}}/made.txt"],
+      "environment_vars": ["GREETING={{user `greeting`}}"]
+    },
+    {"type": "shell", "only": ["machine"], "inline": ["echo careful >&2"]},
+    {"type": "shell", "only": ["machine"], "inline": ["cat {{pwd}}/made.txt"]}
+  ]
+}"#;
+
+#[test]
+fn two_builds_run_side_by_side_with_provisioners() {
+    let world = World::with_all().template(TWO);
+    assert_snapshot!(world.run("build template.json").by_build());
+    assert_eq!((world.read("note.txt"), world.read("made.txt")), ("hello\n".to_owned(), "made\n".to_owned()));
+}
+
+#[test]
+fn two_machines_run_at_the_same_time() {
+    // Each waits for the other: one after the other they would wait for ever.
+    let template = r#"{
+  "builders": [
+    {"type": "null", "name": "left", "communicator": "local"},
+    {"type": "null", "name": "right", "communicator": "local"}
+  ],
+  "provisioners": [
+    {"type": "shell", "only": ["left"], "inline": ["echo from-left > {{pwd}}/there", "cat {{pwd}}/back"]},
+    {"type": "shell", "only": ["right"], "inline": ["cat {{pwd}}/there", "echo from-right > {{pwd}}/back"]}
+  ]
+}"#;
+    let world = World::with_all().pipe("there").pipe("back").template(template);
+    assert_snapshot!(world.run("build template.json").by_build());
+}
+
+#[test]
+fn variables_are_given_on_the_command_line() {
+    let world = World::with(&[FILE]).template(TWO);
+    assert_snapshot!(world.run("build -only=note -var greeting=moin template.json"));
+    assert_eq!(world.read("note.txt"), "moin\n");
+}
+
+#[test]
+fn a_template_is_validated_and_nothing_is_made() {
+    let world = World::with_all().template(TWO);
+    assert_snapshot!(world.run("validate template.json"));
+    assert!(!world.path("note.txt").exists());
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let world = World::with(&[FILE]).template(TWO).variable("TERM", "xterm-256color");
+    assert!(!world.run("build -only=note template.json").stdout.contains('\x1b'));
+}

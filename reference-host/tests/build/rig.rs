@@ -1,0 +1,216 @@
+//! A world for one run of `packwire`: a folder, a HOME, a TMPDIR and the plugins that a test wants.
+//!
+//! Whatever a test starts is known by its TMPDIR, and is killed when the world goes. A world that goes without a
+//! panic asserts first that no process is left, and nothing in TMPDIR.
+
+mod processes;
+mod programs;
+mod run;
+mod said;
+
+use std::ffi::CString;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub(crate) use run::Run;
+pub(crate) use said::Said;
+
+/// Long enough for a busy machine: a test that waits this long has failed.
+pub(crate) const AT_LAST: Duration = Duration::from_secs(60);
+
+/// All that a run of `packwire` sees of the world.
+pub(crate) struct World {
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+    /// What is let lie in TMPDIR, and processes that a test has shown already.
+    settled: bool,
+}
+
+impl World {
+    /// A world with these plugins of ours, and no others.
+    pub(crate) fn with(plugins: &[&str]) -> Self {
+        // Short: the path of a socket has 108 bytes.
+        let folder = tempfile::Builder::new().prefix("e2e-").tempdir_in("/tmp").unwrap();
+        let world = Self { folder, variables: Vec::new(), settled: false };
+        for part in ["home", "tmp", "plugins", "work"] {
+            fs::create_dir(world.folder.path().join(part)).unwrap();
+        }
+        for plugin in plugins {
+            symlink(programs::plugin(plugin), world.plugins().join(plugin)).unwrap();
+        }
+        world
+    }
+
+    /// The four plugins of this repository.
+    pub(crate) fn with_all() -> Self {
+        Self::with(&[FILE, NULL, LOCAL, SHELL])
+    }
+
+    /// The same with a `template.json`.
+    pub(crate) fn template(self, text: &str) -> Self {
+        self.file("template.json", text)
+    }
+
+    /// The same with a file in the working directory.
+    pub(crate) fn file(self, name: &str, text: &str) -> Self {
+        fs::write(self.path(name), text).unwrap();
+        self
+    }
+
+    /// The same with a named pipe in the working directory: who reads it waits until somebody writes.
+    pub(crate) fn pipe(self, name: &str) -> Self {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = CString::new(self.path(name).as_os_str().as_bytes()).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        self
+    }
+
+    /// The same with a plugin that is a script.
+    pub(crate) fn script(self, name: &str, text: &str) -> Self {
+        let path = self.plugins().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    /// The same with a plugin of ours that a script starts, once it has said so in `started`.
+    pub(crate) fn counted(self, name: &str) -> Self {
+        let (real, list) = (programs::plugin(name), self.path("started"));
+        let text = format!("#!/bin/sh\necho {name} >> {}\nexec {}\n", list.display(), real.display());
+        self.script(name, &text)
+    }
+
+    /// The same with an environment variable.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A file in the working directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("work").join(name)
+    }
+
+    /// What a file in the working directory says.
+    pub(crate) fn read(&self, name: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.path(name)).unwrap_or_default()).into_owned()
+    }
+
+    /// Where plugins are found.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.folder.path().join("plugins")
+    }
+
+    /// The directory for what is temporary.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.folder.path().join("tmp")
+    }
+
+    /// What lies in TMPDIR, by name.
+    pub(crate) fn left_behind(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.temporary()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// The processes that were started in this world and live.
+    pub(crate) fn processes(&self) -> Vec<processes::Process> {
+        processes::of(self.folder.path())
+    }
+
+    /// The one process that runs this plugin of ours.
+    pub(crate) fn process(&self, plugin: &str) -> processes::Process {
+        let mut running: Vec<_> =
+            self.processes().into_iter().filter(|process| process.runs(&programs::plugin(plugin))).collect();
+        assert_eq!(running.len(), 1, "{plugin} runs once: {running:?}");
+        running.remove(0)
+    }
+
+    /// Runs a command line, words parted by spaces, to its end.
+    pub(crate) fn run(&self, line: &str) -> Said {
+        self.start(line).said()
+    }
+
+    /// Starts a command line, words parted by spaces.
+    pub(crate) fn start<'world>(&'world self, line: &str) -> Run<'world> {
+        #[expect(clippy::disallowed_methods, reason = "`Run` owns it, and the world all that it starts")]
+        let mut command = Command::new(programs::packwire());
+        command
+            .args(line.split_whitespace())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path().join("home"))
+            .env("TMPDIR", self.temporary())
+            .env("PACKER_PLUGIN_PATH", self.plugins())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder.path().join("work"))
+            .stdin(Stdio::null());
+        Run::of(self, line, command)
+    }
+
+    /// Waits until the file is there and says something.
+    pub(crate) fn until_written(&self, name: &str) {
+        until(&format!("{name} is written"), || !self.read(name).is_empty());
+    }
+
+    /// Waits until none of the world's processes is left.
+    pub(crate) fn until_quiet(&self, within: Duration) {
+        let deadline = Instant::now() + within;
+        while let left = self.processes()
+            && !left.is_empty()
+        {
+            assert!(Instant::now() < deadline, "still there after {within:?}: {left:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The world may go with what lies in its TMPDIR: the test has said why that is right.
+    pub(crate) fn settle(mut self) {
+        self.settled = true;
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let left = self.processes();
+        processes::end(self.folder.path());
+        if std::thread::panicking() {
+            return;
+        }
+        assert!(left.is_empty(), "processes are left: {left:?}");
+        let files = self.left_behind();
+        assert!(self.settled || files.is_empty(), "files are left in TMPDIR: {files:?}");
+    }
+}
+
+/// Waits for what other processes do; a deadline and no hope.
+pub(crate) fn until(what: &str, happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + AT_LAST;
+    while !happened() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) const FILE: &str = "packer-builder-file";
+pub(crate) const NULL: &str = "packer-builder-null";
+pub(crate) const LOCAL: &str = "packer-communicator-local";
+pub(crate) const SHELL: &str = "packer-provisioner-shell";
