@@ -8,7 +8,7 @@ use std::{
 };
 
 use packwire_plugin::{
-    Cancellation, FileInfo, Outcome, Stop, StreamReceiver, StreamSender, done, unless_cancelled,
+    Cancellation, FileInfo, Outcome, Stop, StreamReceiver, StreamSender, done, outcome, unless_cancelled,
 };
 use tempfile::NamedTempFile;
 use tokio::{
@@ -22,11 +22,7 @@ const DEFAULT_MODE: u32 = 0o644;
 
 /// Replaces a file as a whole, when all of the new one is there.
 pub(crate) async fn upload(path: &Path, info: FileInfo, content: StreamReceiver) -> Outcome {
-    match receive(path, info, content).await {
-        Ok(()) => Outcome::Done,
-        Err(Stop::Failed(diagnostics)) => Outcome::Failed(diagnostics),
-        Err(Stop::Cancelled) => Outcome::Cancelled,
-    }
+    outcome(receive(path, info, content).await)
 }
 
 async fn receive(path: &Path, info: FileInfo, mut content: StreamReceiver) -> Result<(), Stop> {
@@ -99,11 +95,7 @@ pub(crate) async fn download(
             stop
         }
     };
-    let outcome = match ended {
-        Stop::Failed(diagnostics) => Outcome::Failed(diagnostics),
-        Stop::Cancelled => Outcome::Cancelled,
-    };
-    (outcome, FileInfo::default())
+    (outcome(Err(ended)), FileInfo::default())
 }
 
 async fn send(path: &Path, content: &mut StreamSender) -> Result<FileInfo, Stop> {

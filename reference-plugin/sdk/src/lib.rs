@@ -61,8 +61,6 @@
 //! - **Tests** need no process: [`testing`].
 //!
 //! Several components in one program: [`Plugin`].
-#[macro_use]
-mod plugin;
 mod builder;
 pub mod config;
 mod connector;
@@ -71,6 +69,7 @@ mod lent;
 pub mod log;
 pub mod machine;
 mod opened;
+mod plugin;
 mod provisioner;
 mod session;
 mod stop;
@@ -89,4 +88,4 @@ pub use packwire_wire::{
 };
 pub use plugin::Plugin;
 pub use provisioner::{Provision, ProvisionRun, Provisioner};
-pub use stop::{Stop, done};
+pub use stop::{Stop, done, outcome};

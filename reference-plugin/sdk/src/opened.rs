@@ -27,6 +27,12 @@ impl Opened {
     }
 }
 
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Opened")
+    }
+}
+
 /// A communicator of whatever type.
 trait Close: Send + Sync {
     fn close_now(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;

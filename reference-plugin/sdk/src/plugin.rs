@@ -31,12 +31,6 @@ pub struct Plugin {
     pub(crate) opened: Opened,
 }
 
-impl std::fmt::Debug for Opened {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Opened")
-    }
-}
-
 impl Plugin {
     /// A plugin that offers nothing yet. The version is a semantic one.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {

@@ -29,7 +29,8 @@ pub fn done(outcome: Outcome) -> Result<(), Stop> {
     }
 }
 
-pub(crate) fn outcome(result: Result<(), Stop>) -> Outcome {
+/// What work answers that yields nothing but how it ended.
+pub fn outcome(result: Result<(), Stop>) -> Outcome {
     match result {
         Ok(()) => Outcome::Done,
         Err(Stop::Failed(diagnostics)) => Outcome::Failed(diagnostics),
