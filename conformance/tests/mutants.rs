@@ -158,13 +158,13 @@ fn is_caught(row: &Row) -> bool {
 }
 
 /// What differs from run to run.
-const FILTERS: [(&str, &str); 7] = [
+const FILTERS: [(&str, &str); 9] = [
     (r"0100007F:[0-9A-F]{4}", "127.0.0.1:[port]"),
     (r"\d\d+ connections", "[n] connections"),
     // The longer the temporary directory, the less is added to a path.
     (r"x{20,}", "[xs]"),
     (r"a path of \d+ bytes", "a path of [n] bytes"),
-    (r"/tmp/pwc-[A-Za-z0-9]+", "[root]"),
+    (r"(/[^/\s`]+)+/pwc-[A-Za-z0-9]+", "[root]"),
     (r"process \d+", "process [pid]"),
     (r"[0-9a-fA-F]{64}", "[token]"),
     (r"\d+(\.\d+)? (ms|s|%)", "[n] $2"),
