@@ -22,7 +22,7 @@ const FILTERS: [(&str, &str); 9] = [
     (r"process \d+", "process [pid]"),
     (r"`[^`\n]*/exe ", "`faulty "),
     (r"[0-9a-fA-F]{64}", "[token]"),
-    (r"/tmp/pwc-[A-Za-z0-9]+", "[root]"),
+    (r"(/[^/\s`]+)+/pwc-[A-Za-z0-9]+", "[root]"),
 ];
 
 /// Snapshots both reports of `faulty MANNER`, the code beside the text.
