@@ -36,17 +36,19 @@ pub struct Run {
     pub cancelled: CancellationToken,
 }
 
-/// Runs every build, side by side.
+/// Runs every build, side by side; they begin in the order of the template.
 pub async fn run(ready: Ready, run: &Run) -> Summary {
     let begun = Instant::now();
     let at_a_time = if run.at_a_time == 0 { Semaphore::MAX_PERMITS } else { run.at_a_time };
     let turns = Arc::new(Semaphore::new(at_a_time));
     let mut building = JoinSet::new();
     for (index, build) in ready.builds.into_iter().enumerate() {
-        let (run, turns) = (run.clone(), turns.clone());
+        let run = run.clone();
+        let turn = turns.clone().acquire_owned().await;
         let _handle = building.spawn(async move {
-            let _turn = turns.acquire_owned().await;
-            (index, run.build(index, build).await)
+            let result = run.build(index, build).await;
+            drop(turn);
+            (index, result)
         });
     }
     let mut results = building.join_all().await;
