@@ -8,7 +8,7 @@ use std::time::Duration;
 use packwire_wire::process::passed_on;
 use packwire_wire::{Context, OnError, Room, limits};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,25 @@ use crate::ui::{Paint, announce_colours};
 
 /// The second interrupt: all is ended, at once.
 struct Interrupted;
+
+/// What interrupts us, instead of ending us.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
 
 impl Desk {
     /// Builds what a plan describes.
@@ -104,9 +123,11 @@ impl Desk {
             done
         };
         let done = runtime.block_on(async {
+            // Before the first plugin starts: without them an interrupt would end us, and leave it behind.
+            let signals = Signals::listen().ok();
             tokio::select! {
                 done = whole => done,
-                Interrupted = self.interrupts(cancelled) => Err(Failed),
+                Interrupted = self.interrupted(signals, cancelled) => Err(Failed),
             }
         });
         // A thread that prints where nobody reads is not waited for.
@@ -117,22 +138,12 @@ impl Desk {
     }
 
     /// Resolves at the second interrupt; the first cancels.
-    async fn interrupts(&self, cancelled: &CancellationToken) -> Interrupted {
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return std::future::pending().await;
-        };
-        let mut next = async || {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        };
-        next().await;
+    async fn interrupted(&self, signals: Option<Signals>, cancelled: &CancellationToken) -> Interrupted {
+        let Some(mut signals) = signals else { return std::future::pending().await };
+        signals.next().await;
         self.out.print("", "Cancelling build after receiving interrupt", Paint::Plain);
         cancelled.cancel();
-        next().await;
+        signals.next().await;
         self.out.print("", "Interrupted again: ending all plugins", Paint::Plain);
         Interrupted
     }
