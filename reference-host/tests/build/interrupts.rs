@@ -33,6 +33,7 @@ fn endless(template: &str) -> World {
 
 fn started(world: &World) -> Run<'_> {
     let run = world.start("build template.json");
+    run.until_said("Provisioning");
     world.until_written("up");
     run
 }
@@ -60,6 +61,7 @@ fn an_interrupted_builder_leaves_no_part_of_its_file() {
     let template = r#"{"builders": [{"type": "file", "source": "never", "target": "out/copy.txt"}]}"#;
     let world = World::with(&[FILE]).pipe("never").template(template);
     let run = world.start("build template.json");
+    run.until_said("Making");
     crate::rig::until("the file is begun", || world.path("out").exists());
     run.signal(Signal::INT);
     assert_snapshot!(run.said());
@@ -100,6 +102,7 @@ fn a_build_that_waits_for_its_turn_never_begins() {
 }"#;
     let world = endless(template);
     let run = world.start("build -parallel-builds=1 template.json");
+    run.until_said("Provisioning");
     world.until_written("up");
     run.signal(Signal::INT);
     assert_snapshot!(run.said().by_build());

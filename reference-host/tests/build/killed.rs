@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use insta::assert_snapshot;
 use rustix::process::Signal;
 
-use crate::rig::{FILE, LOCAL, NULL, SHELL, World, until};
+use crate::rig::{FILE, LOCAL, NULL, SHELL, World, until_some};
 
 /// Two machines of which `first` waits for ever, and a note beside them.
 const HALF_WAY: &str = r#"{
@@ -28,9 +28,10 @@ fn half_way() -> World {
 
 /// Lets whoever reads this pipe go on; it ends with what is returned.
 fn write(world: &World, pipe: &str, text: &str) -> std::fs::File {
-    let open = || OpenOptions::new().write(true).custom_flags(0o4000).open(world.path(pipe));
-    until(&format!("{pipe} is read"), || open().is_ok());
-    let mut pipe = open().unwrap();
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut pipe = until_some(&format!("{pipe} is read"), || {
+        OpenOptions::new().write(true).custom_flags(nonblocking).open(world.path(pipe)).ok()
+    });
     pipe.write_all(text.as_bytes()).unwrap();
     pipe
 }
@@ -39,6 +40,7 @@ fn write(world: &World, pipe: &str, text: &str) -> std::fs::File {
 fn a_killed_provisioner_is_named_with_call_and_signal_and_other_builds_go_on() {
     let world = half_way();
     let run = world.start("build -only=first,note template.json");
+    run.until_said("Provisioning");
     world.until_written("half");
     run.until_said("Build 'note' finished");
     world.process(SHELL).signal(Signal::KILL);
@@ -50,6 +52,7 @@ fn a_killed_provisioner_is_named_with_call_and_signal_and_other_builds_go_on() {
 fn the_next_build_has_a_fresh_process() {
     let world = half_way();
     let run = world.start("build -parallel-builds=1 -except=note template.json");
+    run.until_said("Provisioning");
     world.until_written("half");
     world.process(SHELL).signal(Signal::KILL);
     drop(write(&world, "go", "second goes on\n"));
@@ -60,6 +63,7 @@ fn the_next_build_has_a_fresh_process() {
 fn a_killed_communicator_is_named() {
     let world = half_way();
     let run = world.start("build -only=first,note template.json");
+    run.until_said("Provisioning");
     world.until_written("half");
     run.until_said("Build 'note' finished");
     world.process(LOCAL).signal(Signal::KILL);
@@ -74,6 +78,7 @@ fn a_killed_communicator_is_named() {
 fn a_killed_builder_is_named() {
     let world = half_way();
     let run = world.start("build -only=first,note template.json");
+    run.until_said("Provisioning");
     world.until_written("half");
     run.until_said("Build 'note' finished");
     world.process(NULL).signal(Signal::KILL);
@@ -85,6 +90,7 @@ fn a_builder_killed_while_it_makes_its_file_is_named() {
     let template = r#"{"builders": [{"type": "file", "source": "never", "target": "out/copy.txt"}]}"#;
     let world = World::with(&[FILE]).pipe("never").template(template);
     let run = world.start("build template.json");
+    run.until_said("Making");
     let _half = write(&world, "never", "half");
     world.process(FILE).signal(Signal::KILL);
     assert_snapshot!(run.said());
@@ -92,9 +98,21 @@ fn a_builder_killed_while_it_makes_its_file_is_named() {
 }
 
 #[test]
-fn a_stopped_plugin_is_no_obstacle_to_the_others() {
+fn the_last_words_of_a_killed_plugin_are_told() {
+    let world = World::with(&[FILE, NULL, LOCAL]).talkative(SHELL, "[INFO] about to break").pipe("never");
+    let world = world.template(HALF_WAY);
+    let run = world.start("build -only=first template.json");
+    run.until_said("Provisioning");
+    world.until_written("half");
+    world.process(SHELL).signal(Signal::KILL);
+    assert_snapshot!(run.said());
+}
+
+#[test]
+fn a_plugin_that_is_stopped_and_killed_ends_its_build() {
     let world = half_way();
     let run = world.start("build -only=first,note template.json");
+    run.until_said("Provisioning");
     world.until_written("half");
     run.until_said("Build 'note' finished");
     let shell = world.process(SHELL);

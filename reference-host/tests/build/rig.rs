@@ -92,6 +92,12 @@ impl World {
         self.script(name, &text)
     }
 
+    /// The same with a plugin of ours that writes a line to its log first.
+    pub(crate) fn talkative(self, name: &str, line: &str) -> Self {
+        let text = format!("#!/bin/sh\necho '{line}' >&2\nexec {}\n", programs::plugin(name).display());
+        self.script(name, &text)
+    }
+
     /// The same with an environment variable.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
@@ -203,8 +209,16 @@ impl Drop for World {
 
 /// Waits for what other processes do; a deadline and no hope.
 pub(crate) fn until(what: &str, happened: impl Fn() -> bool) {
+    until_some(what, || happened().then_some(()));
+}
+
+/// Waits until there is something.
+pub(crate) fn until_some<T>(what: &str, looked_for: impl Fn() -> Option<T>) -> T {
     let deadline = Instant::now() + AT_LAST;
-    while !happened() {
+    loop {
+        if let Some(found) = looked_for() {
+            return found;
+        }
         assert!(Instant::now() < deadline, "in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
