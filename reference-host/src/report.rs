@@ -221,8 +221,8 @@ fn each(text: &Source, problems: &[Problem]) -> Vec<Report> {
 }
 
 fn bad_config(text: &Source, bad: &BadConfig) -> Report {
-    let BadConfig { kind, name, at, problem } = bad;
-    let message = format!("the {kind} `{name}` cannot be configured: {}", problem.message);
+    let BadConfig { kind, component, at, problem } = bad;
+    let message = format!("the {kind} `{}` cannot be configured: {}", component.text, problem.message);
     Report::new(&message).with_hint(problem.hint.clone()).pointing(text, vec![(*at, "here".to_owned())])
 }
 

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::plugins::{Described, Description, listed};
 use super::{Desk, Failed, Planned};
 use crate::cli::Build;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanError};
 use crate::plugins::{Plugins, Running};
 use crate::prepare::{Ready, Remark, Schemas};
 use crate::report::{Report, remarked};
@@ -152,13 +152,20 @@ impl Desk {
     async fn ready(&self, plan: Plan, plugins: &Plugins, context: &Context) -> Result<Ready, Failed> {
         let text = plan.source.clone();
         let schemas = self.told(Schemas::of(&plan, plugins).await)?;
-        let plan = self.told(plan.checked(|component| schemas.schema(component)))?;
+        let (plan, bad) = self.told(plan.checked(|component| schemas.schema(component)))?;
         for secret in plan.secrets(|component| schemas.schema(component)) {
             if let Err(refused) = self.secrets.add(&secret) {
                 self.err.print("warning: ", &refused.to_string(), Paint::Plain);
             }
         }
-        let (ready, warnings) = self.told(Ready::of(plan, plugins, context).await)?;
+        let ready = Ready::of(plan.without(&bad), plugins, context).await;
+        if !bad.is_empty() {
+            self.tell(&PlanError::BadConfigs { text: text.clone(), problems: bad });
+            // What the components say of the rest: whoever mends the template wants to know all of it.
+            self.told(ready)?;
+            return Err(Failed);
+        }
+        let (ready, warnings) = self.told(ready)?;
         self.warn(&text, &warnings);
         Ok(ready)
     }

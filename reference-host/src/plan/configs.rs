@@ -7,15 +7,15 @@ use super::fit::fit_config;
 use super::secret::secrets_of;
 use super::{Plan, PlanError, PlannedComponent};
 use crate::catalog::Kind;
-use crate::template::Span;
+use crate::template::{Span, Word};
 
 /// One thing that is wrong with one configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadConfig {
     /// The component's kind,
     pub kind: Kind,
-    /// and its name.
-    pub name: String,
+    /// and its name, with the place of its use.
+    pub component: Word,
     /// The place in the template.
     pub at: Span,
     /// What is wrong.
@@ -25,12 +25,14 @@ pub struct BadConfig {
 impl Plan {
     /// Fits and checks every configuration; `schema_of` yields the text of a component's schema.
     ///
+    /// Yields beside the plan everything that is wrong with the configurations.
+    ///
     /// # Errors
-    /// A schema that is none, or everything that is wrong with the configurations, at once.
+    /// A schema that is none.
     pub fn checked<'s>(
         mut self,
         schema_of: impl Fn(&PlannedComponent) -> Option<&'s str>,
-    ) -> Result<Self, PlanError> {
+    ) -> Result<(Self, Vec<BadConfig>), PlanError> {
         let mut problems: Vec<BadConfig> = Vec::new();
         for component in self.components_mut() {
             let schema = schema_of(component).unwrap_or_default();
@@ -42,10 +44,19 @@ impl Plan {
                 }
             }
         }
-        if problems.is_empty() {
-            return Ok(self);
+        Ok((self, problems))
+    }
+
+    /// The plan without the components that are configured wrong, and without the builds of such builders: what can
+    /// still be asked for its own opinion.
+    #[must_use]
+    pub fn without(mut self, problems: &[BadConfig]) -> Self {
+        let sound = |component: &PlannedComponent| problems.iter().all(|bad| bad.component != component.name);
+        self.builds.retain(|build| sound(&build.builder));
+        for build in &mut self.builds {
+            build.provisioners.retain(|provisioner| sound(&provisioner.component));
         }
-        Err(PlanError::BadConfigs { text: self.source, problems })
+        self
     }
 
     /// The texts that the schemas call secret, for masking.
@@ -82,7 +93,7 @@ fn bad_configs(component: &PlannedComponent, schema: &str) -> Result<Vec<BadConf
     })?;
     let bad = |problem: Problem| BadConfig {
         kind,
-        name: name.clone(),
+        component: component.name.clone(),
         at: component.config.locate(&problem.pointer).unwrap_or(component.name.span),
         problem,
     };

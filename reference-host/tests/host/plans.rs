@@ -129,7 +129,10 @@ mod of {
         let shell =
             r#"{"properties": {"inline": {}}, "required": ["inline"], "additionalProperties": false}"#;
         let schema_of = |component: &PlannedComponent| (component.name.text == "shell").then_some(shell);
-        let refused = plan(&rig(), &Selection::default()).unwrap().checked(schema_of).unwrap_err();
+        let (plan, problems) = plan(&rig(), &Selection::default()).unwrap().checked(schema_of).unwrap();
+        let sound = plan.clone().without(&problems);
+        assert!(sound.builds.len() == 2 && sound.builds.iter().all(|build| build.provisioners.is_empty()));
+        let refused = PlanError::BadConfigs { text: plan.source, problems };
         let shown: String = refused.reports().iter().map(|report| report.rendered(false)).collect();
         insta::assert_snapshot!(shown);
     }
