@@ -37,7 +37,7 @@ impl World {
         // Short: the path of a socket has 108 bytes.
         let folder = tempfile::Builder::new().prefix("e2e-").tempdir_in("/tmp").unwrap();
         let world = Self { folder, variables: Vec::new(), settled: false };
-        for part in ["home", "tmp", "plugins", "work"] {
+        for part in ["home", "tmp", "plugins", "here"] {
             fs::create_dir(world.folder.path().join(part)).unwrap();
         }
         for plugin in plugins {
@@ -106,7 +106,7 @@ impl World {
 
     /// A file in the working directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join("work").join(name)
+        self.folder.path().join("here").join(name)
     }
 
     /// What a file in the working directory says.
@@ -163,7 +163,7 @@ impl World {
             .env("TMPDIR", self.temporary())
             .env("PACKER_PLUGIN_PATH", self.plugins())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.folder.path().join("work"))
+            .current_dir(self.folder.path().join("here"))
             .stdin(Stdio::null());
         Run::of(self, line, command)
     }
