@@ -48,3 +48,75 @@ impl Session {
         drop(link);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use packwire_wire::{Context, HookLent, Kind, OfferedCancellation, Outcome, Prepared, RemoteCapability};
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{Diagnostic, Hook, HookRun, Provision, ProvisionRun, Provisioner};
+
+    #[derive(Deserialize, JsonSchema)]
+    struct Nothing {}
+
+    struct Idle;
+
+    impl Provisioner for Idle {
+        type Config = Nothing;
+        type Provision = Idle;
+        const SUMMARY: &'static str = "Does nothing";
+
+        fn prepare(&self, _: Nothing, _: &Context) -> Result<Idle, Vec<Diagnostic>> {
+            Ok(Idle)
+        }
+    }
+
+    impl Provision for Idle {
+        async fn run(self, _: ProvisionRun) -> Result<(), Stop> {
+            Ok(())
+        }
+    }
+
+    struct Echo;
+
+    impl Hook for Echo {
+        async fn run(&self, run: HookRun) -> Outcome {
+            Outcome::failed(run.event)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plugin_with_several_components_serves_each() {
+        let plugin = Plugin::new("packer-plugin-acme", "1.2.3")
+            .provisioner("acme", Idle)
+            .provisioner("acme-quiet", Idle)
+            .hook("acme", "Says what happens", Echo);
+        let session = Session::of(plugin).await.unwrap();
+        let offered = session.guest.hello().components.clone();
+        let names: Vec<_> = offered.iter().map(|one| (one.capability.kind(), one.name.as_str())).collect();
+        assert_eq!(
+            names,
+            [(Kind::Provisioner, "acme"), (Kind::Provisioner, "acme-quiet"), (Kind::Hook, "acme")]
+        );
+        for component in &offered[..2] {
+            let RemoteCapability::Provisioner(provisioner) = &component.capability else {
+                panic!("{component:?}")
+            };
+            let prepared = provisioner.prepare("{}".to_owned(), Context::default()).await.unwrap();
+            assert!(matches!(prepared, Prepared { object: Some(_), .. }));
+        }
+        let RemoteCapability::Hook(hook) = &offered[2].capability else { panic!("{:?}", offered[2]) };
+        let lent = HookLent {
+            ui: None,
+            communicator: None,
+            data: "{}".to_owned(),
+            environment: None,
+            cancellation: OfferedCancellation::from(CancellationToken::new()),
+        };
+        assert_eq!(hook.run("acme_event", lent).await.unwrap(), Outcome::failed("acme_event"));
+        session.leave().await;
+    }
+}
