@@ -79,6 +79,8 @@ named! {
         WritesTooMuch,
         /// Attaches with a builder whose build leaves 8193 calls unanswered.
         CallsTooMuch,
+        /// Is no plugin, but a host that inherited an ignored SIGCHLD: says what it learns of a process that ended.
+        DeafHost,
         /// Is no plugin, but a host that starts the rest of its arguments as a plugin and then waits.
         Host,
     }

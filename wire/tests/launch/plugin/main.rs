@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let status = match behaviour {
         Behaviour::Host => runtime.block_on(host::run(arguments.collect())),
+        Behaviour::DeafHost => runtime.block_on(host::learn()),
         Behaviour::AttachesTwice => raw::attach_twice(&invitation()),
         Behaviour::WritesTooMuch => raw::flood(&invitation(), Flood::Writes),
         Behaviour::CallsTooMuch => raw::flood(&invitation(), Flood::Calls),
