@@ -8,11 +8,12 @@
 
 mod support;
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread;
 
 use serde_json::Value;
-use support::{faulty, output, report};
+use support::{built, faulty, output, report, report_on};
 
 /// How many plugins are tried side by side. They mostly wait: for deadlines that a fault does not keep.
 const SIDE_BY_SIDE: usize = 6;
@@ -87,6 +88,22 @@ fn green_and_every_dialect_pass_every_check() {
     for (name, report) in names.iter().zip(&reports) {
         let fine = |result: &&Value| ["pass", "skipped"].contains(&text(result, "status"));
         let other: Vec<&Value> = results(report).filter(|result| !fine(result)).collect();
+        assert!(other.is_empty(), "{name}: {other:#?}");
+    }
+}
+
+#[test]
+fn the_reference_plugins_pass_every_check() {
+    let names = [
+        "packer-builder-file",
+        "packer-builder-null",
+        "packer-communicator-local",
+        "packer-provisioner-shell",
+    ];
+    let programs: Vec<PathBuf> = names.iter().map(|name| built(name, name)).collect();
+    let reports = each(&programs, |program| report_on(&OPTIONS, &[program.as_os_str()]));
+    for (name, report) in names.iter().zip(&reports) {
+        let other: Vec<&Value> = results(report).filter(|result| text(result, "status") != "pass").collect();
         assert!(other.is_empty(), "{name}: {other:#?}");
     }
 }

@@ -15,16 +15,24 @@ pub(crate) struct Said {
 
 /// Runs the suite on `faulty NAME`, with these options.
 pub(crate) fn conformance(options: &[&str], manner: &str) -> Said {
-    let plugin = [OsStr::new("--"), faulty().as_os_str(), OsStr::new(manner)];
-    let arguments = options.iter().map(OsStr::new).chain(plugin);
+    run(options, &[faulty().as_os_str(), OsStr::new(manner)])
+}
+
+fn run(options: &[&str], plugin: &[&OsStr]) -> Said {
+    let arguments = options.iter().copied().chain(["--"]).map(OsStr::new).chain(plugin.iter().copied());
     let output = output(Path::new(env!("CARGO_BIN_EXE_conformance")), arguments);
     Said { text: String::from_utf8_lossy(&output.stdout).into_owned(), code: output.status.code() }
 }
 
 /// The JSON report of the suite on `faulty NAME`.
 pub(crate) fn report(options: &[&str], manner: &str) -> Value {
-    let said = conformance(&[&["--format", "json"], options].concat(), manner);
-    serde_json::from_str(&said.text).unwrap_or_else(|error| panic!("{manner}: {error} in {}", said.text))
+    report_on(options, &[faulty().as_os_str(), OsStr::new(manner)])
+}
+
+/// The JSON report of the suite on any plugin, a program with its arguments.
+pub(crate) fn report_on(options: &[&str], plugin: &[&OsStr]) -> Value {
+    let said = run(&[&["--format", "json"], options].concat(), plugin);
+    serde_json::from_str(&said.text).unwrap_or_else(|error| panic!("{plugin:?}: {error} in {}", said.text))
 }
 
 /// The plugin, called as a builder `green` is: its file name promises what it offers.
@@ -33,23 +41,23 @@ pub(crate) fn faulty() -> &'static Path {
     FAULTY.get_or_init(|| {
         let links = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let (link, new) = (links.join("packer-builder-green"), links.join(std::process::id().to_string()));
-        std::os::unix::fs::symlink(built(), &new).expect("a link to the plugin");
+        std::os::unix::fs::symlink(built("packwire-faulty", "faulty"), &new).expect("a link to the plugin");
         // Other tests may use the link at this moment.
         std::fs::rename(&new, &link).expect("the link takes its place");
         link
     })
 }
 
-/// Cargo builds the binaries of a package's own tests only.
-fn built() -> PathBuf {
-    let arguments = ["build", "--package", "packwire-faulty", "--bins", "--message-format=json"];
+/// A binary of another package: cargo builds those of a package's own tests only.
+pub(crate) fn built(package: &str, binary: &str) -> PathBuf {
+    let arguments = ["build", "--package", package, "--bins", "--message-format=json"];
     let output = output(Path::new(env!("CARGO")), arguments);
     let messages = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut executables = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     });
-    executables.find(|path| path.ends_with("faulty")).expect("cargo has built `faulty`")
+    executables.find(|path| path.ends_with(binary)).unwrap_or_else(|| panic!("cargo has not built {binary}"))
 }
 
 /// Runs a program to its end.
