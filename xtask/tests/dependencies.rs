@@ -22,6 +22,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 /// Reference plugins are what their authors would write: they see the SDK and nothing below it.
 const PLUGINS_MAY_NAME: &[&str] = &["packwire-plugin"];
 
+/// What any package's tests may name beside that: to play the host of a real process.
+const TESTS_MAY_NAME: &str = "packwire-wire";
+
 /// Who may name which of Cap'n Proto's crates.
 const MAY_NAME_CAPNP: &[(&str, &[&str])] = &[
     ("packwire-schema", &["capnp"]),
@@ -119,7 +122,10 @@ fn workspace() -> Packages {
 
 fn dependencies(package: &Value) -> BTreeSet<String> {
     let dependencies = package["dependencies"].as_array().expect("cargo lists dependencies");
-    dependencies.iter().map(|dependency| text(&dependency["name"])).collect()
+    let is_host_of_tests =
+        |dependency: &&Value| dependency["kind"] == "dev" && dependency["name"] == TESTS_MAY_NAME;
+    let others = dependencies.iter().filter(|dependency| !is_host_of_tests(dependency));
+    others.map(|dependency| text(&dependency["name"])).collect()
 }
 
 fn text(value: &Value) -> String {
