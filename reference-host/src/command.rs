@@ -87,16 +87,18 @@ impl Desk {
         let colours = colours && invocation.allows_colours();
         let (stdout, stderr) = invocation.take_outputs();
         let stderr = Shared::new(stderr);
-        let out = Terminal::new(stdout, colours && invocation.stdout_is_terminal, secrets.clone());
         let err = Terminal::new(
             Box::new(stderr.clone()),
             colours && invocation.stderr_is_terminal,
             secrets.clone(),
         );
-        let (writers, refused) = invocation.log_writers(&stderr);
-        let log = Log::new(writers, invocation.clock, secrets.clone());
+        let (outlets, refused) = invocation.log_outlets(&stderr);
+        let log = Arc::new(Log::new(outlets, invocation.clock, secrets.clone()));
         log.say(Level::Info, VERSION);
-        (Self { invocation, out: Arc::new(out), err, log: Arc::new(log), secrets }, refused)
+        let out = Terminal::new(stdout, colours && invocation.stdout_is_terminal, secrets.clone());
+        let shown = log.clone();
+        let out = Arc::new(out.echoing(move |line| shown.shown(line)));
+        (Self { invocation, out, err, log, secrets }, refused)
     }
 
     fn serve(&self, command: Command) -> ExitCode {

@@ -65,9 +65,17 @@ pub struct LogError {
     pub why: io::Error,
 }
 
+/// One place where log lines go.
+pub struct Outlet {
+    /// It.
+    pub writer: Box<dyn Write + Send>,
+    /// Whether who reads there also sees what builds print, as on a terminal; a file tells of that, too.
+    pub beside_output: bool,
+}
+
 /// Where log lines go: nowhere, to stderr, to a file, to both.
 pub struct Log {
-    writers: Mutex<Vec<Box<dyn Write + Send>>>,
+    outlets: Mutex<Vec<Outlet>>,
     clock: fn() -> OffsetDateTime,
     secrets: Arc<Secrets>,
 }
@@ -79,37 +87,38 @@ impl std::fmt::Debug for Log {
 }
 
 impl Log {
-    /// Writes to all of `writers`, with times from `clock`.
+    /// Writes to all of `outlets`, with times from `clock`.
     #[must_use]
-    pub fn new(
-        writers: Vec<Box<dyn Write + Send>>,
-        clock: fn() -> OffsetDateTime,
-        secrets: Arc<Secrets>,
-    ) -> Self {
-        Self { writers: Mutex::new(writers), clock, secrets }
+    pub fn new(outlets: Vec<Outlet>, clock: fn() -> OffsetDateTime, secrets: Arc<Secrets>) -> Self {
+        Self { outlets: Mutex::new(outlets), clock, secrets }
     }
 
     /// Writes one line of `source`: a plugin's name, or `packwire`. A level that the line begins with is kept.
     pub fn line(&self, source: &str, line: &str) {
         let (level, text) = Level::split(line);
-        self.write(level, source, text);
+        self.write(level, source, text, |_| true);
     }
 
     /// Writes one line of our own.
     pub fn say(&self, level: Level, text: &str) {
-        self.write(Some(level), "packwire", text);
+        self.write(Some(level), "packwire", text, |_| true);
     }
 
-    fn write(&self, level: Option<Level>, source: &str, text: &str) {
-        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
-        if writers.is_empty() {
+    /// Writes one line that people were shown, where it is not shown already.
+    pub fn shown(&self, text: &str) {
+        self.write(None, "ui", text, |outlet| !outlet.beside_output);
+    }
+
+    fn write(&self, level: Option<Level>, source: &str, text: &str, takes: impl Fn(&Outlet) -> bool) {
+        let mut outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
+        if !outlets.iter().any(&takes) {
             return;
         }
         let text = escaped(&self.secrets.masked(text.trim_end()));
         let text = &text[..text.floor_char_boundary(LONGEST)];
         let mark = level.map(|level| format!("{} ", level.mark())).unwrap_or_default();
         let line = format!("{} {}: {mark}{text}\n", stamp((self.clock)()), escaped(source));
-        for writer in writers.iter_mut() {
+        for Outlet { writer, .. } in outlets.iter_mut().filter(|outlet| takes(outlet)) {
             let _gone = writer.write_all(line.as_bytes()).and_then(|()| writer.flush());
         }
     }
@@ -152,7 +161,7 @@ mod tests {
         let secrets = Arc::new(Secrets::default());
         secrets.add("hunter22").unwrap();
         for line in lines {
-            let file = Box::new(open(&path).unwrap());
+            let file = Outlet { writer: Box::new(open(&path).unwrap()), beside_output: false };
             let log = Log::new(vec![file], || datetime!(2026-11-22 10:13:59 UTC), secrets.clone());
             log.line("packer-builder-file", line);
         }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use time::OffsetDateTime;
 
 use crate::catalog::Environment;
-use crate::log::{self, LogError};
+use crate::log::{self, LogError, Outlet};
 use crate::template::RunContext;
 
 /// Where outputs go.
@@ -98,17 +98,17 @@ impl Invocation {
     }
 
     /// Where the log goes, and why it does not go to its file.
-    pub(super) fn log_writers(&self, stderr: &Shared) -> (Vec<Output>, Option<LogError>) {
-        let mut writers: Vec<Output> = Vec::new();
+    pub(super) fn log_outlets(&self, stderr: &Shared) -> (Vec<Outlet>, Option<LogError>) {
+        let mut outlets = Vec::new();
         if log::is_wanted(self.variable("PACKER_LOG").map(OsString::as_os_str)) {
-            writers.push(Box::new(stderr.clone()));
+            outlets.push(Outlet { writer: Box::new(stderr.clone()), beside_output: true });
         }
         match self.variable("PACKER_LOG_PATH").map(|path| log::open(&self.directory.join(path))) {
-            Some(Ok(file)) => writers.push(Box::new(file)),
-            Some(Err(refused)) => return (writers, Some(refused)),
+            Some(Ok(file)) => outlets.push(Outlet { writer: Box::new(file), beside_output: false }),
+            Some(Err(refused)) => return (outlets, Some(refused)),
             None => {}
         }
-        (writers, None)
+        (outlets, None)
     }
 
     pub(super) fn take_outputs(&mut self) -> (Output, Output) {

@@ -68,7 +68,11 @@ pub struct Terminal {
     writer: Mutex<Box<dyn Write + Send>>,
     colours: bool,
     secrets: Arc<Secrets>,
+    echo: Option<Echo>,
 }
+
+/// Who else hears each line.
+type Echo = Box<dyn Fn(&str) + Send + Sync>;
 
 impl std::fmt::Debug for Terminal {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,7 +84,13 @@ impl Terminal {
     /// Writes to `writer`, in colours or not.
     #[must_use]
     pub fn new(writer: Box<dyn Write + Send>, colours: bool, secrets: Arc<Secrets>) -> Self {
-        Self { writer: Mutex::new(writer), colours, secrets }
+        Self { writer: Mutex::new(writer), colours, secrets, echo: None }
+    }
+
+    /// The same, telling somebody else each line as well.
+    #[must_use]
+    pub fn echoing(self, echo: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { echo: Some(Box::new(echo)), ..self }
     }
 
     /// Whether lines are painted.
@@ -100,6 +110,11 @@ impl Terminal {
     /// A terminal that went away is no reason to fail a build: the text is lost then.
     pub fn print(&self, prefix: &str, text: &str, paint: Paint) {
         let lines: String = text.split('\n').map(|line| self.line(prefix, line, paint)).collect();
+        if let Some(echo) = &self.echo {
+            text.split('\n')
+                .filter(|line| !line.trim().is_empty())
+                .for_each(|line| echo(&format!("{prefix}{line}")));
+        }
         self.write(&lines);
     }
 

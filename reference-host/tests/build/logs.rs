@@ -70,7 +70,18 @@ fn no_plugin_has_a_secret_in_its_environment() {
 fn a_log_in_a_file_is_not_on_the_terminal() {
     let world = leaky().variable("PACKER_LOG_PATH", "log.txt");
     assert_eq!(world.run("build template.json").stderr, "");
-    assert!(world.read("log.txt").contains("packwire: [INFO] packwire v"));
+    let log = world.read("log.txt");
+    assert!(log.contains("packwire: [INFO] packwire v"));
+    for shown in ["ui:     machine: inherited: [] [harmless]", "ui: Build 'machine' finished after"] {
+        assert!(log.contains(shown), "no {shown:?} in {log}");
+    }
+    assert!(!log.contains(SECRET) && !log.contains(IN_BASE64), "{log}");
+}
+
+#[test]
+fn a_log_on_the_terminal_does_not_say_again_what_builds_print() {
+    let said = leaky().variable("PACKER_LOG", "1").run("build template.json");
+    assert!(said.stderr.contains("packwire: [INFO] packwire v") && !said.stderr.contains("ui: "), "{said}");
 }
 
 #[test]
