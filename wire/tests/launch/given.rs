@@ -5,7 +5,7 @@ use packwire_wire::process::{ADDRESS, Address, PROTOCOL, Program, TOKEN};
 
 use crate::{
     behaviour::Behaviour,
-    rig::{Running, entries, script},
+    rig::{Running, Stray, entries, lives, script},
     stage::{PLUGIN, Stage, leave, plugin},
 };
 
@@ -91,8 +91,12 @@ async fn even_where_the_host_has_a_terminal() {
     let has_script = std::path::Path::new("/usr/bin/script").exists();
     assert!(has_script, "`script` is missing; install it with: apt-get install bsdutils");
     let host = Running::script(&format!("exec script -qefc '{PLUGIN} Host ReadsTerminal' /dev/null"));
+    // `script` has given it a session of its own, which does not end with the one that we own.
+    let hosts = Stray { id: host.number("host").await };
     let line = "the terminal was not there";
     crate::rig::until(line, || host.seen.texts().iter().any(|seen| seen.trim_end() == line).then_some(()))
         .await;
-    host.number("plugin").await;
+    let plugin = host.number("plugin").await;
+    drop(hosts);
+    crate::rig::until("the plugin is gone", || (!lives(plugin)).then_some(())).await;
 }

@@ -97,3 +97,15 @@ pub(crate) fn lives(pid: u32) -> bool {
 pub(crate) fn entries(directory: &Path) -> Vec<std::path::PathBuf> {
     std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
+
+/// A process that is no member of the session it came from; it is killed when the test is over.
+pub(crate) struct Stray {
+    pub(crate) id: u32,
+}
+
+impl Drop for Stray {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.id).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use packwire_wire::process::{Ended, Program, Session};
 use tokio::time::timeout;
 
-use crate::rig::{LONG, Running, lives, script, state, until};
+use crate::rig::{LONG, Running, Stray, lives, script, state, until};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -217,18 +217,6 @@ async fn a_descendant_that_left_the_session_is_beyond_its_owner() {
     running.session.end(SHORT).await;
     assert!(started.elapsed() < LONG);
     assert!(lives(stray.id), "it is not of the session");
-}
-
-/// A process that is no member of the session it came from; it is killed when the test is over.
-struct Stray {
-    id: u32,
-}
-
-impl Drop for Stray {
-    fn drop(&mut self) {
-        let pid = i32::try_from(self.id).ok().and_then(rustix::process::Pid::from_raw).unwrap();
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 
 /// Starts this program again as a plugin with these arguments, says its id, and waits for ever.
 pub(crate) async fn run(arguments: Vec<String>) -> ExitCode {
+    println!("host {}", std::process::id());
     let program = Program {
         executable: env::current_exe().unwrap(),
         arguments: arguments.into_iter().map(Into::into).collect(),
