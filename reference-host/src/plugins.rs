@@ -240,7 +240,7 @@ impl Running {
     /// # Errors
     /// There is none, or none of that name among several.
     pub fn component(&self, kind: Kind, name: &str) -> Result<&Component<RemoteCapability>, PluginFailure> {
-        let of_kind = || self.hello.components.iter().filter(|component| component.capability.kind() == kind);
+        let of_kind = || self.hello.components.iter().filter(|component| component.kind() == kind);
         let mut others = of_kind();
         let named = of_kind().find(|component| component.name == name);
         match (named, others.next(), others.next()) {

@@ -9,7 +9,7 @@ use crate::{
     broken::{Broken, Trouble},
     cancellation::{OfferedCancellation, RemoteCancellation},
     limits,
-    place::{Place, Seed, answered, offered, remote, send},
+    place::{Forward, Place, Seed, answered, lend, offered, remote, send},
     read,
     room::{Adopted, Panicked},
     ui::{OfferedUi, RemoteUi},
@@ -29,6 +29,11 @@ pub trait Artifact: Send + Sync + 'static {
 
     /// Removes it. Only hosts call this; a second time is done as well (`artifact.destroy-twice`).
     fn destroy(&self, destroy: ArtifactDestroy) -> impl Future<Output = Outcome> + Send;
+
+    /// The host has no more questions. What it stands for stays.
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 /// What [`Artifact::destroy`] may use.
@@ -85,14 +90,41 @@ offered! {
 }
 
 impl OfferedArtifact {
-    /// Offers `artifact`.
+    /// Offers `artifact`: in an answer, until the session ends; lent, until the call has answered.
     pub fn new(artifact: impl Artifact) -> Self {
-        let artifact = Arc::new(artifact);
-        Self(Seed::new(move |place| {
-            // It outlives the call whose answer brings it.
-            let place = Place::lasting(&place.link);
-            Some(new_client(ServedArtifact { artifact: artifact.clone(), place }))
+        Self(Seed::serving(Arc::new(artifact), |artifact, place| {
+            new_client(ServedArtifact { artifact, place })
         }))
+    }
+}
+
+impl From<RemoteArtifact> for OfferedArtifact {
+    /// Gives on what another plugin made.
+    fn from(artifact: RemoteArtifact) -> Self {
+        Self::new(Forward(artifact))
+    }
+}
+
+impl Artifact for Forward<RemoteArtifact> {
+    async fn describe(&self) -> ArtifactInfo {
+        // Of an artifact that is gone nothing is known.
+        self.0.describe().await.unwrap_or_default()
+    }
+
+    async fn state(&self, name: String) -> Option<String> {
+        self.0.state(name).await.unwrap_or_default()
+    }
+
+    async fn destroy(&self, destroy: ArtifactDestroy) -> Outcome {
+        let ArtifactDestroy { ui, cancellation } = destroy;
+        let ui = ui.as_ref().map(Into::into);
+        let destroyed = self.0.destroy(ui, cancellation.token().clone()).await;
+        destroyed.unwrap_or_else(|broken| Outcome::Failed(broken.into()))
+    }
+
+    async fn close(&self) {
+        // One that is gone has been closed by that.
+        drop(self.0.close().await);
     }
 }
 
@@ -156,7 +188,9 @@ impl<A: Artifact> schema::Server for ServedArtifact<A> {
         _: schema::CloseParams,
         _: schema::CloseResults,
     ) -> Result<(), capnp::Error> {
-        self.place.enter(0).map(drop)
+        let _entered = self.place.enter(0)?;
+        let artifact = self.artifact.clone();
+        self.place.ask_author(async move { artifact.close().await }).await
     }
 }
 
@@ -200,16 +234,19 @@ impl RemoteArtifact {
     }
 
     /// Removes it.
-    pub async fn destroy(&self, ui: OfferedUi, cancellation: CancellationToken) -> Result<Outcome, Broken> {
+    pub async fn destroy(
+        &self,
+        ui: Option<OfferedUi>,
+        cancellation: CancellationToken,
+    ) -> Result<Outcome, Broken> {
         self.0
             .call("Artifact.destroy", None, move |Adopted { client, link }| {
                 let (place, loan) = Place::lent(&link);
                 let mut request = client.destroy_request();
-                if let Some(ui) = ui.0.at(&place) {
-                    request.get().set_ui(ui);
-                }
-                if let Some(cancellation) = OfferedCancellation::from(cancellation).0.at(&place) {
-                    request.get().set_cancellation(cancellation);
+                let (mut params, cancellation) = (request.get(), OfferedCancellation::from(cancellation));
+                lend!(params at &place; set_cancellation: cancellation);
+                if let Some(ui) = ui {
+                    lend!(params at &place; set_ui: ui);
                 }
                 let sent = send(request);
                 async move {

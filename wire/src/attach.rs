@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     broken::{Broken, Reason, Trouble},
-    component::{Component, OfferedCapability, RemoteCapability, check_unique},
+    component::{Capability, Component, OfferedCapability, RemoteCapability, check_unique},
     limits,
     link::{self, ByteLink, Link, LinkState},
     place::{Place, send},
@@ -27,7 +27,7 @@ const ATTACH: &str = "Host.attach";
 
 /// What a plugin says of itself when it attaches.
 #[derive(Debug, Clone)]
-pub struct Hello<C> {
+pub struct Hello<C: Capability> {
     /// The version chosen from what the host offered.
     pub protocol_version: u16,
     /// The plugin's name.

@@ -1,7 +1,7 @@
 //! What goes wrong with a link or a peer, as opposed to what a peer says: diagnostics are values, not errors.
 use std::time::Duration;
 
-use crate::limits;
+use crate::{limits, value::Diagnostic};
 
 /// A call that has no answer that could be used: the link failed, or the peer broke the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +59,13 @@ impl Broken {
                 )
             }
         }
+    }
+}
+
+impl From<Broken> for Vec<Diagnostic> {
+    /// For whoever stands between two peers, and tells the one what became of the other.
+    fn from(broken: Broken) -> Self {
+        vec![Diagnostic::error(broken.to_string())]
     }
 }
 

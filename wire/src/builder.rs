@@ -1,27 +1,22 @@
 //! `ImageBuilder` and its `Build`: from a configuration to an artifact.
-use std::{rc::Rc, sync::Arc};
+use std::rc::Rc;
 
-use capnp_rpc::new_client;
-use packwire_schema::builder_capnp::{build, build_outcome, image_builder as schema};
+use packwire_schema::builder_capnp::{build as work, build_outcome, image_builder as schema};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    artifact::{OfferedArtifact, RemoteArtifact, flush},
+    artifact::{OfferedArtifact, RemoteArtifact},
     broken::{Broken, Trouble},
     cancellation::{OfferedCancellation, RemoteCancellation},
     environment::{OfferedEnvironment, RemoteEnvironment},
     hook::{OfferedHook, RemoteHook},
-    limits,
     link::LinkState,
-    place::{Place, Seed, answered, offered, remote, send, size},
-    prepare::{Once, not_lent, prepare},
+    place::{Forward, Place, lend, offered, remote, send},
+    prepare::{Answer, not_lent, prepared_kind},
     read,
-    room::{Adopted, Panicked, Remote},
+    room::{Adopted, Remote},
     ui::{OfferedUi, RemoteUi},
-    value::{
-        Context, Diagnostic, Prepared, failure, len, panicked, read_diagnostics, read_failure,
-        write_diagnostics,
-    },
+    value::{Context, Diagnostic, Prepared, read_failure, write_failed},
 };
 
 /// Makes images.
@@ -75,6 +70,18 @@ pub enum BuildOutcome<A> {
     Cancelled,
 }
 
+impl<A> BuildOutcome<A> {
+    /// The same with another artifact.
+    pub fn map<B>(self, into: impl FnOnce(A) -> B) -> BuildOutcome<B> {
+        match self {
+            Self::Artifact(artifact) => BuildOutcome::Artifact(into(artifact)),
+            Self::Nothing => BuildOutcome::Nothing,
+            Self::Failed(diagnostics) => BuildOutcome::Failed(diagnostics),
+            Self::Cancelled => BuildOutcome::Cancelled,
+        }
+    }
+}
+
 impl<A> From<BuildOutcome<A>> for Built<A> {
     fn from(outcome: BuildOutcome<A>) -> Self {
         Self { outcome, generated_data: String::new() }
@@ -98,25 +105,26 @@ impl Built<RemoteArtifact> {
     }
 }
 
-impl Built<OfferedArtifact> {
+impl Answer for Built<OfferedArtifact> {
+    type Struct = build_outcome::Owned;
+
+    fn failed(diagnostics: Vec<Diagnostic>) -> Self {
+        BuildOutcome::Failed(diagnostics).into()
+    }
+
     fn write(self, mut builder: build_outcome::Builder<'_>, place: &Place) {
         let Self { outcome, generated_data } = self;
         builder.set_generated_data(generated_data);
         match outcome {
             BuildOutcome::Artifact(artifact) => match artifact.0.at(place) {
                 Some(artifact) => builder.set_artifact(artifact),
-                None => write_failure(vec![Diagnostic::error("the artifact is gone")], builder),
+                None => write_failed!(builder, vec![Diagnostic::error("the artifact is gone")]),
             },
             BuildOutcome::Nothing => builder.set_nothing(()),
-            BuildOutcome::Failed(diagnostics) => write_failure(failure(diagnostics), builder),
+            BuildOutcome::Failed(diagnostics) => write_failed!(builder, diagnostics),
             BuildOutcome::Cancelled => builder.set_cancelled(()),
         }
     }
-}
-
-fn write_failure(diagnostics: Vec<Diagnostic>, builder: build_outcome::Builder<'_>) {
-    let list = builder.init_failed(len(&diagnostics));
-    write_diagnostics(diagnostics, list);
 }
 
 offered! {
@@ -124,87 +132,16 @@ offered! {
     OfferedBuilder: schema::Client
 }
 
-impl OfferedBuilder {
-    /// Offers `builder`.
-    pub fn new(builder: impl Builder) -> Self {
-        Self(Seed::serving(Arc::new(builder), |builder, place| new_client(ServedBuilder { builder, place })))
-    }
-}
-
-struct ServedBuilder<B> {
-    builder: Arc<B>,
-    place: Place,
-}
-
-impl<B: Builder> schema::Server for ServedBuilder<B> {
-    async fn prepare(
-        self: Rc<Self>,
-        params: schema::PrepareParams,
-        mut results: schema::PrepareResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(size(&params))?;
-        let prepared = {
-            let params = params.get()?;
-            prepare(
-                &self.place,
-                &self.builder,
-                params.get_config(),
-                params.get_context(),
-                |builder, config, context| async move { builder.prepare(config, context).await },
-            )
-            .await
-        };
-        if let Some(build) = prepared.object {
-            let place = Place::lasting(&self.place.link);
-            results.get().set_build(new_client(ServedBuild { build: Once::new(build), place }));
-        }
-        let list = results.get().init_diagnostics(len(&prepared.diagnostics));
-        write_diagnostics(prepared.diagnostics, list);
-        answered(results)
-    }
-}
-
-struct ServedBuild<B> {
-    build: Once<B>,
-    place: Place,
-}
-
-impl<B: Build> build::Server for ServedBuild<B> {
-    async fn run(
-        self: Rc<Self>,
-        params: build::RunParams,
-        mut results: build::RunResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(0)?;
-        let lent = BuildRun::read(params.get()?, &self.place.link)?;
-        let built = match lent.and_then(|run| Ok((self.build.take()?, run))) {
-            Err(refusal) => BuildOutcome::Failed(refusal).into(),
-            Ok((build, run)) => {
-                let ui = run.ui.clone();
-                let built = self.place.room().on_authors(async move { build.run(run).await }).await;
-                flush(Some(ui)).await;
-                built.unwrap_or_else(|Panicked(text)| BuildOutcome::Failed(panicked(&text)).into())
-            }
-        };
-        built.write(results.get().init_outcome(), &self.place);
-        answered(results)
-    }
-
-    async fn close(
-        self: Rc<Self>,
-        _: build::CloseParams,
-        _: build::CloseResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(0)?;
-        self.build.close();
-        Ok(())
-    }
+prepared_kind! {
+    Builder: OfferedBuilder, RemoteBuilder, "ImageBuilder.prepare";
+    Build: RemoteBuild, "Build.close", set_build, has_build, get_build;
+    run(RunParams, RunResults): BuildRun -> Built<OfferedArtifact>
 }
 
 impl BuildRun {
     /// What was lent; or what is missing (`robust.null-arguments`).
     fn read(
-        reader: build::run_params::Reader<'_>,
+        reader: work::run_params::Reader<'_>,
         link: &Rc<LinkState>,
     ) -> Result<Result<Self, Vec<Diagnostic>>, capnp::Error> {
         let ui = read::optional(reader.has_ui(), || reader.get_ui())?;
@@ -230,7 +167,7 @@ remote! {
 
 remote! {
     /// A build that a plugin has prepared, and that runs once.
-    RemoteBuild: build::Client
+    RemoteBuild: work::Client
 }
 
 /// What a host lends to a build.
@@ -246,28 +183,6 @@ pub struct BuildLent {
     pub cancellation: CancellationToken,
 }
 
-impl RemoteBuilder {
-    /// Has a configuration checked and made ready.
-    pub async fn prepare(&self, config: String, context: Context) -> Result<Prepared<RemoteBuild>, Broken> {
-        self.0
-            .call("ImageBuilder.prepare", Some(limits::PREPARE_WITHIN), move |Adopted { client, link }| {
-                let mut request = client.prepare_request();
-                request.get().set_config(config);
-                context.write(request.get().init_context());
-                let sent = send(request);
-                async move {
-                    let answer = sent?.await?;
-                    let answer = answer.get()?;
-                    let build = read::optional(answer.has_build(), || answer.get_build())?;
-                    let object = build.map(|build| RemoteBuild(Remote::adopt(&link, build)));
-                    let diagnostics = read_diagnostics(answer.get_diagnostics())?;
-                    Prepared { diagnostics, object }.checked()
-                }
-            })
-            .await
-    }
-}
-
 impl RemoteBuild {
     /// Runs the build. What is lent ends with the answer.
     pub async fn run(&self, lent: BuildLent) -> Result<Built<RemoteArtifact>, Broken> {
@@ -277,18 +192,9 @@ impl RemoteBuild {
                 let BuildLent { ui, hook, environment, cancellation } = lent;
                 let mut request = client.run_request();
                 let mut params = request.get();
-                if let Some(ui) = ui.0.at(&place) {
-                    params.set_ui(ui);
-                }
-                if let Some(hook) = hook.0.at(&place) {
-                    params.set_hook(hook);
-                }
-                if let Some(environment) = environment.0.at(&place) {
-                    params.set_environment(environment);
-                }
-                if let Some(cancellation) = OfferedCancellation::from(cancellation).0.at(&place) {
-                    params.set_cancellation(cancellation);
-                }
+                let cancellation = OfferedCancellation::from(cancellation);
+                lend!(params at &place;
+                    set_ui: ui, set_hook: hook, set_environment: environment, set_cancellation: cancellation);
                 let sent = send(request);
                 async move {
                     let _loan = loan;
@@ -298,11 +204,28 @@ impl RemoteBuild {
             })
             .await
     }
+}
 
-    /// Says that the build will not be run, or not be asked again.
-    pub async fn close(&self) -> Result<(), Broken> {
-        self.0
-            .acknowledged("Build.close", Some(limits::QUICK_WITHIN), |client| send(client.close_request()))
-            .await
+impl Build for Forward<RemoteBuild> {
+    async fn run(self, run: BuildRun) -> Built<OfferedArtifact> {
+        match self.0.run(BuildLent::from(run)).await {
+            Ok(Built { outcome, generated_data }) => {
+                Built { outcome: outcome.map(Into::into), generated_data }
+            }
+            Err(broken) => BuildOutcome::Failed(broken.into()).into(),
+        }
+    }
+}
+
+impl From<BuildRun> for BuildLent {
+    /// Lends on what was lent.
+    fn from(run: BuildRun) -> Self {
+        let BuildRun { ui, hook, environment, cancellation } = run;
+        Self {
+            ui: (&ui).into(),
+            hook: (&hook).into(),
+            environment: (&environment).into(),
+            cancellation: cancellation.token().clone(),
+        }
     }
 }

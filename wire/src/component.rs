@@ -7,12 +7,16 @@ use crate::{
     broken::Trouble,
     builder::{OfferedBuilder, RemoteBuilder},
     connector::{OfferedConnector, RemoteConnector},
+    data_source::{OfferedDataSource, RemoteDataSource},
     hook::{OfferedHook, RemoteHook},
+    host_command::{OfferedHostCommand, RemoteHostCommand},
     limits,
     link::LinkState,
-    place::Place,
+    place::{Place, lend},
+    post_processor::{OfferedPostProcessor, RemotePostProcessor},
     provisioner::{OfferedProvisioner, RemoteProvisioner},
     read,
+    recovery::{OfferedRecovery, RemoteRecovery},
     room::Remote,
 };
 
@@ -67,9 +71,18 @@ impl fmt::Display for Kind {
     }
 }
 
+/// What can be called of a component: offered by us, or a peer's.
+pub trait Capability: fmt::Debug + Clone {
+    /// What deals with what a crash of the component left, seen from the same end.
+    type Recovery: fmt::Debug + Clone;
+
+    /// Its kind.
+    fn kind(&self) -> Kind;
+}
+
 /// A component, with its capability as `C`: offered by us or a peer's.
 #[derive(Debug, Clone)]
-pub struct Component<C> {
+pub struct Component<C: Capability> {
     /// What templates say; unique among the plugin's components of its kind.
     pub name: String,
     /// One line.
@@ -80,6 +93,8 @@ pub struct Component<C> {
     pub config_schema: String,
     /// The same for what it yields: a data source's value, a builder's generated data. May be empty.
     pub output_schema: String,
+    /// What deals with what a crash left; `None`: it makes nothing that outlives one.
+    pub recovery: Option<C::Recovery>,
     /// Provisioners and hooks: whether they need a machine.
     pub needs_communicator: bool,
     /// A JSON object with reverse-DNS keys; unknown ones are ignored.
@@ -88,80 +103,111 @@ pub struct Component<C> {
     pub capability: C,
 }
 
-/// The capability of a component of ours.
-#[derive(Debug, Clone)]
-pub enum OfferedCapability {
-    /// A builder.
-    Builder(OfferedBuilder),
-    /// A provisioner.
-    Provisioner(OfferedProvisioner),
-    /// A hook.
-    Hook(OfferedHook),
-    /// A communicator.
-    Communicator(OfferedConnector),
-}
-
-/// The capability of a plugin's component.
-#[derive(Debug, Clone)]
-pub enum RemoteCapability {
-    /// A builder.
-    Builder(RemoteBuilder),
-    /// A provisioner.
-    Provisioner(RemoteProvisioner),
-    /// A hook.
-    Hook(RemoteHook),
-    /// A communicator.
-    Communicator(RemoteConnector),
-    /// A kind that this library describes but does not call: post-processor, data-source or command.
-    Described(Kind),
-}
-
-impl OfferedCapability {
+impl<C: Capability> Component<C> {
     /// Its kind.
     pub fn kind(&self) -> Kind {
-        match self {
-            Self::Builder(_) => Kind::Builder,
-            Self::Provisioner(_) => Kind::Provisioner,
-            Self::Hook(_) => Kind::Hook,
-            Self::Communicator(_) => Kind::Communicator,
-        }
+        self.capability.kind()
     }
 }
 
-impl RemoteCapability {
-    /// Its kind.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Builder(_) => Kind::Builder,
-            Self::Provisioner(_) => Kind::Provisioner,
-            Self::Hook(_) => Kind::Hook,
-            Self::Communicator(_) => Kind::Communicator,
-            Self::Described(kind) => *kind,
+/// Declares the capability of a component, once for each end, and how the kinds of the schema map to it.
+macro_rules! capabilities {
+    ($($(#[$doc:meta])* $Kind:ident($Offered:ident, $Remote:ident): $member:ident, $set:ident;)*) => {
+        /// The capability of a component of ours.
+        #[derive(Debug, Clone)]
+        pub enum OfferedCapability {
+            $($(#[$doc])* $Kind($Offered),)*
         }
-    }
 
-    fn read(reader: schema::Reader<'_>, link: &Rc<LinkState>) -> Result<Self, Trouble> {
-        let null = || Trouble::malformed("its capability is null");
-        Ok(match reader.which().map_err(|member| read::unknown("kind", member))? {
-            schema::Unset(()) => return Err(read::unset("kind")),
-            schema::ImageBuilder(client) => {
-                Self::Builder(RemoteBuilder(Remote::adopt(link, client.map_err(|_| null())?)))
+        /// The capability of a plugin's component.
+        #[derive(Debug, Clone)]
+        pub enum RemoteCapability {
+            $($(#[$doc])* $Kind($Remote),)*
+        }
+
+        impl Capability for OfferedCapability {
+            type Recovery = OfferedRecovery;
+
+            fn kind(&self) -> Kind {
+                match self {
+                    $(Self::$Kind(_) => Kind::$Kind,)*
+                }
             }
-            schema::Provisioner(client) => {
-                Self::Provisioner(RemoteProvisioner(Remote::adopt(link, client.map_err(|_| null())?)))
+        }
+
+        impl Capability for RemoteCapability {
+            type Recovery = RemoteRecovery;
+
+            fn kind(&self) -> Kind {
+                match self {
+                    $(Self::$Kind(_) => Kind::$Kind,)*
+                }
             }
-            schema::Hook(client) => Self::Hook(RemoteHook(Remote::adopt(link, client.map_err(|_| null())?))),
-            schema::Communicator(client) => {
-                Self::Communicator(RemoteConnector(Remote::adopt(link, client.map_err(|_| null())?)))
+        }
+
+        impl From<RemoteCapability> for OfferedCapability {
+            /// Lends on what a plugin offers, for as long as it is lent.
+            fn from(remote: RemoteCapability) -> Self {
+                match remote {
+                    $(RemoteCapability::$Kind(remote) => Self::$Kind(remote.into()),)*
+                }
             }
-            schema::PostProcessor(client) => {
-                client.map(|_| Self::Described(Kind::PostProcessor)).map_err(|_| null())?
+        }
+
+        impl RemoteCapability {
+            fn read(reader: schema::Reader<'_>, link: &Rc<LinkState>) -> Result<Self, Trouble> {
+                let null = |_| Trouble::malformed("its capability is null");
+                Ok(match reader.which().map_err(|member| read::unknown("kind", member))? {
+                    schema::Unset(()) => return Err(read::unset("kind")),
+                    $(schema::$member(client) => {
+                        Self::$Kind($Remote(Remote::adopt(link, client.map_err(null)?)))
+                    })*
+                })
             }
-            schema::DataSource(client) => {
-                client.map(|_| Self::Described(Kind::DataSource)).map_err(|_| null())?
+        }
+
+        impl OfferedCapability {
+            /// A capability whose own link is gone stays null, which the host refuses by name.
+            fn write(self, mut builder: schema::Builder<'_>, place: &Place) {
+                match self {
+                    $(Self::$Kind(offered) => { lend!(builder at place; $set: offered); })*
+                }
             }
-            schema::Command(client) => client.map(|_| Self::Described(Kind::Command)).map_err(|_| null())?,
-        })
+        }
+    };
+}
+
+capabilities! {
+    /// A builder.
+    Builder(OfferedBuilder, RemoteBuilder): ImageBuilder, set_image_builder;
+    /// A provisioner.
+    Provisioner(OfferedProvisioner, RemoteProvisioner): Provisioner, set_provisioner;
+    /// A post-processor.
+    PostProcessor(OfferedPostProcessor, RemotePostProcessor): PostProcessor, set_post_processor;
+    /// A data source.
+    DataSource(OfferedDataSource, RemoteDataSource): DataSource, set_data_source;
+    /// A hook.
+    Hook(OfferedHook, RemoteHook): Hook, set_hook;
+    /// A command.
+    Command(OfferedHostCommand, RemoteHostCommand): Command, set_command;
+    /// A communicator.
+    Communicator(OfferedConnector, RemoteConnector): Communicator, set_communicator;
+}
+
+impl From<Component<RemoteCapability>> for Component<OfferedCapability> {
+    /// Lends on what a plugin offers, less its recovery, which is the host's alone to call.
+    fn from(component: Component<RemoteCapability>) -> Self {
+        Self {
+            name: component.name,
+            summary: component.summary,
+            documentation: component.documentation,
+            config_schema: component.config_schema,
+            output_schema: component.output_schema,
+            recovery: None,
+            needs_communicator: component.needs_communicator,
+            extensions: component.extensions,
+            capability: component.capability.into(),
+        }
     }
 }
 
@@ -173,6 +219,8 @@ impl Component<RemoteCapability> {
             documentation: read::text(reader.get_documentation())?,
             config_schema: read::text(reader.get_config_schema())?,
             output_schema: read::text(reader.get_output_schema())?,
+            recovery: read::optional(reader.has_recovery(), || reader.get_recovery())?
+                .map(|client| RemoteRecovery(Remote::adopt(link, client))),
             needs_communicator: reader.get_needs_communicator(),
             extensions: read::text(reader.get_extensions())?,
             capability: RemoteCapability::read(reader, link).map_err(|trouble| {
@@ -221,12 +269,10 @@ pub fn is_component_name(name: &str) -> bool {
 /// Refuses two components of one kind with one name.
 pub(crate) fn check_unique(components: &[Component<RemoteCapability>]) -> Result<(), Trouble> {
     let mut seen = HashSet::new();
-    match components.iter().find(|one| !seen.insert((one.capability.kind(), &one.name))) {
-        Some(twice) => Err(Trouble::malformed(format!(
-            "it offers two {}s called {:?}",
-            twice.capability.kind(),
-            twice.name
-        ))),
+    match components.iter().find(|one| !seen.insert((one.kind(), &one.name))) {
+        Some(twice) => {
+            Err(Trouble::malformed(format!("it offers two {}s called {:?}", twice.kind(), twice.name)))
+        }
         None => Ok(()),
     }
 }
@@ -239,6 +285,7 @@ impl Component<OfferedCapability> {
             documentation,
             config_schema,
             output_schema,
+            recovery,
             needs_communicator,
             extensions,
             capability,
@@ -250,35 +297,10 @@ impl Component<OfferedCapability> {
         builder.set_output_schema(output_schema);
         builder.set_needs_communicator(needs_communicator);
         builder.set_extensions(extensions);
-        capability.write(builder, place);
-    }
-}
-
-impl OfferedCapability {
-    /// A capability whose own link is gone stays null, which the host refuses by name.
-    fn write(self, mut builder: schema::Builder<'_>, place: &Place) {
-        match self {
-            Self::Builder(offer) => {
-                if let Some(client) = offer.0.at(place) {
-                    builder.set_image_builder(client);
-                }
-            }
-            Self::Provisioner(offer) => {
-                if let Some(client) = offer.0.at(place) {
-                    builder.set_provisioner(client);
-                }
-            }
-            Self::Hook(offer) => {
-                if let Some(client) = offer.0.at(place) {
-                    builder.set_hook(client);
-                }
-            }
-            Self::Communicator(offer) => {
-                if let Some(client) = offer.0.at(place) {
-                    builder.set_communicator(client);
-                }
-            }
+        if let Some(recovery) = recovery {
+            lend!(builder at place; set_recovery: recovery);
         }
+        capability.write(builder, place);
     }
 }
 

@@ -1,27 +1,21 @@
 //! `Connector` and its `Connection`: a communicator as a component, which builders reach through the host.
-use std::{rc::Rc, sync::Arc};
+use std::rc::Rc;
 
-use capnp_rpc::new_client;
-use packwire_schema::connector_capnp::{connection, connection_outcome, connector as schema};
+use packwire_schema::connector_capnp::{connection as work, connection_outcome, connector as schema};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    artifact::flush,
     broken::{Broken, Trouble},
     cancellation::{OfferedCancellation, RemoteCancellation},
     communicator::{OfferedCommunicator, RemoteCommunicator},
     environment::{OfferedEnvironment, RemoteEnvironment},
-    limits,
     link::LinkState,
-    place::{Place, Seed, answered, offered, remote, send, size},
-    prepare::{Once, not_lent, prepare},
+    place::{Forward, Place, lend, offered, remote, send},
+    prepare::{Answer, not_lent, prepared_kind},
     read,
-    room::{Adopted, Panicked, Remote},
+    room::{Adopted, Remote},
     ui::{OfferedUi, RemoteUi},
-    value::{
-        Context, Diagnostic, Prepared, failure, len, panicked, read_diagnostics, read_failure,
-        write_diagnostics,
-    },
+    value::{Context, Diagnostic, Prepared, read_failure, write_failed},
 };
 
 /// Opens communicators of one type.
@@ -82,22 +76,24 @@ impl ConnectionOutcome<RemoteCommunicator> {
     }
 }
 
-impl ConnectionOutcome<OfferedCommunicator> {
+impl Answer for ConnectionOutcome<OfferedCommunicator> {
+    type Struct = connection_outcome::Owned;
+
+    fn failed(diagnostics: Vec<Diagnostic>) -> Self {
+        Self::Failed(diagnostics)
+    }
+
+    /// The communicator lives on after the call: its place is that of what was prepared.
     fn write(self, mut builder: connection_outcome::Builder<'_>, place: &Place) {
         match self {
             Self::Communicator(communicator) => match communicator.0.at(place) {
                 Some(client) => builder.set_communicator(client),
-                None => write_failure(vec![Diagnostic::error("the communicator is gone")], builder),
+                None => write_failed!(builder, vec![Diagnostic::error("the communicator is gone")]),
             },
-            Self::Failed(diagnostics) => write_failure(failure(diagnostics), builder),
+            Self::Failed(diagnostics) => write_failed!(builder, diagnostics),
             Self::Cancelled => builder.set_cancelled(()),
         }
     }
-}
-
-fn write_failure(diagnostics: Vec<Diagnostic>, builder: connection_outcome::Builder<'_>) {
-    let list = builder.init_failed(len(&diagnostics));
-    write_diagnostics(diagnostics, list);
 }
 
 offered! {
@@ -105,85 +101,15 @@ offered! {
     OfferedConnector: schema::Client
 }
 
-impl OfferedConnector {
-    /// Offers `connector`.
-    pub fn new(connector: impl Connector) -> Self {
-        Self(Seed::serving(Arc::new(connector), |connector, place| {
-            new_client(ServedConnector { connector, place })
-        }))
-    }
-}
-
-struct ServedConnector<C> {
-    connector: Arc<C>,
-    place: Place,
-}
-
-impl<C: Connector> schema::Server for ServedConnector<C> {
-    async fn prepare(
-        self: Rc<Self>,
-        params: schema::PrepareParams,
-        mut results: schema::PrepareResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(size(&params))?;
-        let prepared = {
-            let params = params.get()?;
-            let call =
-                |connector: Arc<C>, config, context| async move { connector.prepare(config, context).await };
-            prepare(&self.place, &self.connector, params.get_config(), params.get_context(), call).await
-        };
-        if let Some(connection) = prepared.object {
-            let place = Place::lasting(&self.place.link);
-            let served = ServedConnection { connection: Once::new(connection), place };
-            results.get().set_connection(new_client(served));
-        }
-        let list = results.get().init_diagnostics(len(&prepared.diagnostics));
-        write_diagnostics(prepared.diagnostics, list);
-        answered(results)
-    }
-}
-
-struct ServedConnection<C> {
-    connection: Once<C>,
-    place: Place,
-}
-
-impl<C: Connection> connection::Server for ServedConnection<C> {
-    async fn open(
-        self: Rc<Self>,
-        params: connection::OpenParams,
-        mut results: connection::OpenResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(0)?;
-        let lent = ConnectionRun::read(params.get()?, &self.place.link)?;
-        let outcome = match lent.and_then(|run| Ok((self.connection.take()?, run))) {
-            Err(refusal) => ConnectionOutcome::Failed(refusal),
-            Ok((connection, run)) => {
-                let ui = run.ui.clone();
-                let opened = self.place.room().on_authors(async move { connection.open(run).await }).await;
-                flush(Some(ui)).await;
-                opened.unwrap_or_else(|Panicked(text)| ConnectionOutcome::Failed(panicked(&text)))
-            }
-        };
-        // The communicator lives on after this call.
-        outcome.write(results.get().init_outcome(), &Place::lasting(&self.place.link));
-        answered(results)
-    }
-
-    async fn close(
-        self: Rc<Self>,
-        _: connection::CloseParams,
-        _: connection::CloseResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(0)?;
-        self.connection.close();
-        Ok(())
-    }
+prepared_kind! {
+    Connector: OfferedConnector, RemoteConnector, "Connector.prepare";
+    Connection: RemoteConnection, "Connection.close", set_connection, has_connection, get_connection;
+    open(OpenParams, OpenResults): ConnectionRun -> ConnectionOutcome<OfferedCommunicator>
 }
 
 impl ConnectionRun {
     fn read(
-        reader: connection::open_params::Reader<'_>,
+        reader: work::open_params::Reader<'_>,
         link: &Rc<LinkState>,
     ) -> Result<Result<Self, Vec<Diagnostic>>, capnp::Error> {
         let ui = read::optional(reader.has_ui(), || reader.get_ui())?;
@@ -207,7 +133,7 @@ remote! {
 
 remote! {
     /// A way to a machine that a plugin has prepared, and opens once.
-    RemoteConnection: connection::Client
+    RemoteConnection: work::Client
 }
 
 /// What a host lends to the opening of a communicator.
@@ -221,32 +147,6 @@ pub struct ConnectionLent {
     pub cancellation: CancellationToken,
 }
 
-impl RemoteConnector {
-    /// Has a configuration checked and made ready.
-    pub async fn prepare(
-        &self,
-        config: String,
-        context: Context,
-    ) -> Result<Prepared<RemoteConnection>, Broken> {
-        self.0
-            .call("Connector.prepare", Some(limits::PREPARE_WITHIN), move |Adopted { client, link }| {
-                let mut request = client.prepare_request();
-                request.get().set_config(config);
-                context.write(request.get().init_context());
-                let sent = send(request);
-                async move {
-                    let answer = sent?.await?;
-                    let answer = answer.get()?;
-                    let connection = read::optional(answer.has_connection(), || answer.get_connection())?;
-                    let object = connection.map(|client| RemoteConnection(Remote::adopt(&link, client)));
-                    let diagnostics = read_diagnostics(answer.get_diagnostics())?;
-                    Prepared { diagnostics, object }.checked()
-                }
-            })
-            .await
-    }
-}
-
 impl RemoteConnection {
     /// Opens it. What is lent ends with the answer; the communicator lives until it is closed.
     pub async fn open(&self, lent: ConnectionLent) -> Result<ConnectionOutcome<RemoteCommunicator>, Broken> {
@@ -256,15 +156,9 @@ impl RemoteConnection {
                 let ConnectionLent { ui, environment, cancellation } = lent;
                 let mut request = client.open_request();
                 let mut params = request.get();
-                if let Some(ui) = ui.0.at(&place) {
-                    params.set_ui(ui);
-                }
-                if let Some(environment) = environment.0.at(&place) {
-                    params.set_environment(environment);
-                }
-                if let Some(cancellation) = OfferedCancellation::from(cancellation).0.at(&place) {
-                    params.set_cancellation(cancellation);
-                }
+                let cancellation = OfferedCancellation::from(cancellation);
+                lend!(params at &place;
+                    set_ui: ui, set_environment: environment, set_cancellation: cancellation);
                 let sent = send(request);
                 async move {
                     let _loan = loan;
@@ -274,13 +168,23 @@ impl RemoteConnection {
             })
             .await
     }
+}
 
-    /// Says that it will not be opened, or not be asked again.
-    pub async fn close(&self) -> Result<(), Broken> {
-        self.0
-            .acknowledged("Connection.close", Some(limits::QUICK_WITHIN), |client| {
-                send(client.close_request())
-            })
-            .await
+impl Connection for Forward<RemoteConnection> {
+    async fn open(self, run: ConnectionRun) -> ConnectionOutcome<OfferedCommunicator> {
+        let ConnectionRun { ui, environment, cancellation } = run;
+        let Some(environment) = environment else {
+            return ConnectionOutcome::Failed(not_lent("Environment"));
+        };
+        let (ui, environment) = ((&ui).into(), (&environment).into());
+        let lent = ConnectionLent { ui, environment, cancellation: cancellation.token().clone() };
+        match self.0.open(lent).await {
+            Ok(ConnectionOutcome::Communicator(communicator)) => {
+                ConnectionOutcome::Communicator((&communicator).into())
+            }
+            Ok(ConnectionOutcome::Failed(diagnostics)) => ConnectionOutcome::Failed(diagnostics),
+            Ok(ConnectionOutcome::Cancelled) => ConnectionOutcome::Cancelled,
+            Err(broken) => ConnectionOutcome::Failed(broken.into()),
+        }
     }
 }

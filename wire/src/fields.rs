@@ -21,23 +21,22 @@ use packwire_schema::{
     communicator_capnp::{communicator_info, exit, file_info, remote_command},
     component_capnp::component,
     connector_capnp::connection_outcome,
+    data_source_capnp::query_outcome,
+    post_processor_capnp::post_process_outcome,
+    recovery_capnp::remembered,
     ui_capnp::reply,
     work_capnp::{context, diagnostic, outcome},
 };
 
 use crate::{
     ArtifactInfo, Built, CommunicatorInfo, Component, ConnectionOutcome, Context, Diagnostic, End, Exit,
-    FileInfo, Hello, Outcome, RemoteCommand, Reply, Room, link::LinkState,
+    FileInfo, Hello, Outcome, PostProcessOutcome, QueryOutcome, Remembered, RemoteCommand, Reply, Room,
+    link::LinkState,
 };
 
 /// What is left unread on purpose, and why.
-const UNREAD: [(&str, &str); 2] = [
-    ("Component.recovery", "there is no ledger yet from which anything could be recovered"),
-    ("Hello.token", "whoever receives the hello compares it, and nobody keeps it"),
-];
-
-/// Structs that have no value here yet: their kinds of component are described, not called.
-const UNCALLED: [&str; 3] = ["PostProcessOutcome", "QueryOutcome", "Remembered"];
+const UNREAD: [(&str, &str); 1] =
+    [("Hello.token", "whoever receives the hello compares it, and nobody keeps it")];
 
 #[tokio::test]
 async fn every_field_can_be_seen_in_its_value() {
@@ -53,12 +52,15 @@ async fn every_field_can_be_seen_in_its_value() {
         plain::<outcome::Owned, _>(Outcome::read),
         plain::<end::Owned, _>(End::read),
         plain::<reply::Owned, _>(Reply::read),
+        plain::<query_outcome::Owned, _>(QueryOutcome::read),
+        unseen::<post_process_outcome::Owned, _>(lend_processed, |it| PostProcessOutcome::read(it, &link)),
+        unseen::<remembered::Owned, _>(lend_entry, |it| Remembered::read(it, &link)),
         unseen::<build_outcome::Owned, _>(lend_artifact, |it| Built::read(it, &link)),
         unseen::<connection_outcome::Owned, _>(lend_machine, |it| ConnectionOutcome::read(it, &link)),
         unseen::<component::Owned, _>(lend_component, |it| Component::read(it, &link)),
         unseen::<hello::Owned, _>(lend_components, |it| Hello::read(it, &link)),
     ];
-    let structs = looked.iter().map(|looked| looked.name.clone()).chain(UNCALLED.map(str::to_owned));
+    let structs = looked.iter().map(|looked| looked.name.clone());
     assert_eq!(structs.collect::<BTreeSet<_>>(), vectors().into_iter().map(|(name, _)| name).collect());
     let unread = looked.into_iter().flat_map(|looked| looked.unseen);
     assert_eq!(unread.collect::<Vec<_>>(), UNREAD.map(|(field, _)| field));
@@ -75,12 +77,15 @@ fn plain<T: Owned, V: Debug>(read: impl Fn(T::Reader<'_>) -> V) -> Looked
 where
     for<'a> T::Builder<'a>: Into<dynamic_value::Builder<'a>>,
 {
-    unseen::<T, V>(|_| {}, read)
+    unseen::<T, V>(|_, _| {}, read)
 }
 
 /// Finds the fields that can be changed in every vector of their struct without a change of the value. `lend` puts a
 /// capability where a vector, which can hold none, has null.
-fn unseen<T: Owned, V: Debug>(lend: impl Fn(T::Builder<'_>), read: impl Fn(T::Reader<'_>) -> V) -> Looked
+fn unseen<T: Owned, V: Debug>(
+    lend: impl Fn(T::Builder<'_>, &str),
+    read: impl Fn(T::Reader<'_>) -> V,
+) -> Looked
 where
     for<'a> T::Builder<'a>: Into<dynamic_value::Builder<'a>>,
 {
@@ -102,7 +107,7 @@ where
             return None;
         }
         if !matches!(change, Change::Withhold(_)) {
-            lend(message.get_root().unwrap());
+            lend(message.get_root().unwrap(), &change.withheld());
         }
         let changed = message.get_root::<any_pointer::Builder<'_>>().unwrap().into_reader();
         Some(without_ids(&format!("{:?}", read(changed.get_as::<T::Reader<'_>>().unwrap()))))
@@ -128,13 +133,20 @@ enum Change {
     Replace(Field, u16),
     /// Lends no capability in a member of a union, if it is the chosen one.
     Withhold(Field),
+    /// Lends a capability everywhere but in this field.
+    WithholdOnly(Field),
 }
 
 impl Change {
+    /// The name of the one field in which nothing is lent.
+    fn withheld(self) -> String {
+        if let Self::WithholdOnly(field) = self { field_name(field) } else { String::new() }
+    }
+
     /// Makes it; false if there is nothing to change.
     fn make(self, mut fields: dynamic_struct::Builder<'_>) -> bool {
         let (field, cleared) = match self {
-            Self::None => return true,
+            Self::None | Self::WithholdOnly(_) => return true,
             Self::Clear(field) => (field, Some(field)),
             Self::Replace(field, other) => {
                 (field, fields.get_schema().get_field_by_discriminant(other).unwrap())
@@ -151,8 +163,9 @@ impl Change {
 
 /// What must show of a field: of a member of a union that it was chosen, and what is in it.
 fn changes(field: Field) -> Vec<Change> {
+    let is_capability = matches!(field.get_type().which(), TypeVariant::Capability);
     if !is_member(field) {
-        return vec![Change::Clear(field)];
+        return vec![if is_capability { Change::WithholdOnly(field) } else { Change::Clear(field) }];
     }
     let other = u16::from(field.get_proto().get_discriminant_value() == 0);
     let chosen = Change::Replace(field, other);
@@ -204,19 +217,34 @@ fn anything<C: FromClientHook>() -> C {
     C::new(new_broken_cap(capnp::Error::failed("never called".to_owned())).hook)
 }
 
-fn lend_artifact(mut outcome: build_outcome::Builder<'_>) {
+fn lend_artifact(mut outcome: build_outcome::Builder<'_>, _: &str) {
     if let Ok(build_outcome::Artifact(_)) = outcome.reborrow_as_reader().which() {
         outcome.set_artifact(anything());
     }
 }
 
-fn lend_machine(mut outcome: connection_outcome::Builder<'_>) {
+fn lend_processed(mut outcome: post_process_outcome::Builder<'_>, _: &str) {
+    if let Ok(post_process_outcome::Artifact(_)) = outcome.reborrow_as_reader().which() {
+        outcome.set_artifact(anything());
+    }
+}
+
+fn lend_machine(mut outcome: connection_outcome::Builder<'_>, _: &str) {
     if let Ok(connection_outcome::Communicator(_)) = outcome.reborrow_as_reader().which() {
         outcome.set_communicator(anything());
     }
 }
 
-fn lend_component(mut component: component::Builder<'_>) {
+fn lend_entry(mut remembered: remembered::Builder<'_>, withheld: &str) {
+    if withheld != "entry" {
+        remembered.set_entry(anything());
+    }
+}
+
+fn lend_component(mut component: component::Builder<'_>, withheld: &str) {
+    if withheld != "recovery" {
+        component.set_recovery(anything());
+    }
     match component.reborrow_as_reader().which().unwrap() {
         component::Unset(()) => {}
         component::ImageBuilder(_) => component.set_image_builder(anything()),
@@ -229,7 +257,7 @@ fn lend_component(mut component: component::Builder<'_>) {
     }
 }
 
-fn lend_components(hello: hello::Builder<'_>) {
+fn lend_components(hello: hello::Builder<'_>, _: &str) {
     let mut components = hello.get_components().unwrap();
-    (0..components.len()).for_each(|at| lend_component(components.reborrow().get(at)));
+    (0..components.len()).for_each(|at| lend_component(components.reborrow().get(at), ""));
 }

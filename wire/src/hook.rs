@@ -11,7 +11,7 @@ use crate::{
     communicator::{OfferedCommunicator, RemoteCommunicator},
     environment::{OfferedEnvironment, RemoteEnvironment},
     link::LinkState,
-    place::{Place, Seed, answered, offered, remote, send, size},
+    place::{Forward, Place, Seed, answered, lend, offered, remote, send, size},
     read,
     room::{Adopted, Panicked, Remote},
     ui::{OfferedUi, RemoteUi},
@@ -75,6 +75,34 @@ impl OfferedHook {
     }
 }
 
+impl From<&RemoteHook> for OfferedHook {
+    /// Lends on what was lent to us.
+    fn from(hook: &RemoteHook) -> Self {
+        Self(Seed::passing(&hook.0))
+    }
+}
+
+impl From<RemoteHook> for OfferedHook {
+    /// Lends on what a plugin offers, for as long as it is lent.
+    fn from(hook: RemoteHook) -> Self {
+        Self::new(Forward(hook))
+    }
+}
+
+impl Hook for Forward<RemoteHook> {
+    async fn run(&self, run: HookRun) -> Outcome {
+        let HookRun { event, ui, communicator, data, environment, cancellation } = run;
+        let lent = HookLent {
+            ui: ui.as_ref().map(Into::into),
+            communicator: communicator.as_ref().map(Into::into),
+            data,
+            environment: environment.as_ref().map(Into::into),
+            cancellation: cancellation.offer(),
+        };
+        self.0.run(event, lent).await.unwrap_or_else(|broken| Outcome::Failed(broken.into()))
+    }
+}
+
 struct ServedHook<H> {
     hook: Arc<H>,
     place: Place,
@@ -129,18 +157,16 @@ impl RemoteHook {
                 let mut params = request.get();
                 params.set_event(event);
                 params.set_data(data);
-                if let Some(ui) = ui.and_then(|ui| ui.0.at(&place)) {
-                    params.set_ui(ui);
+                if let Some(ui) = ui {
+                    lend!(params at &place; set_ui: ui);
                 }
-                if let Some(communicator) = communicator.and_then(|offered| offered.0.at(&place)) {
-                    params.set_communicator(communicator);
+                if let Some(communicator) = communicator {
+                    lend!(params at &place; set_communicator: communicator);
                 }
-                if let Some(environment) = environment.and_then(|offered| offered.0.at(&place)) {
-                    params.set_environment(environment);
+                if let Some(environment) = environment {
+                    lend!(params at &place; set_environment: environment);
                 }
-                if let Some(cancellation) = cancellation.0.at(&place) {
-                    params.set_cancellation(cancellation);
-                }
+                lend!(params at &place; set_cancellation: cancellation);
                 let sent = send(request);
                 async move {
                     let _loan = loan;

@@ -108,6 +108,10 @@ impl<C> Seed<C> {
     }
 }
 
+/// Stands between two peers: implements what it holds a peer's handle to, so that the one can be lent to the other and
+/// be taken back.
+pub(crate) struct Forward<R>(pub(crate) R);
+
 /// Declares the public, plain type of a capability that we offer.
 macro_rules! offered {
     ($(#[$doc:meta])* $name:ident: $client:ty) => {
@@ -133,6 +137,17 @@ macro_rules! remote {
     };
 }
 pub(crate) use remote;
+
+/// Puts the capabilities that a call lends into its parameters.
+macro_rules! lend {
+    ($params:ident at $place:expr; $($set:ident: $offered:expr),+ $(,)?) => {$(
+        // A peer's that is gone is lent as null.
+        if let Some(client) = $offered.0.at($place) {
+            $params.$set(client);
+        }
+    )+};
+}
+pub(crate) use lend;
 
 /// Sends a request, unless its message would be larger than a peer accepts.
 pub(crate) fn send<P, R>(

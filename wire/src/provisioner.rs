@@ -1,24 +1,21 @@
 //! `Provisioner` and its `Provision`: what happens on a machine.
-use std::{rc::Rc, sync::Arc};
+use std::rc::Rc;
 
-use capnp_rpc::new_client;
-use packwire_schema::provisioner_capnp::{provision, provisioner as schema};
+use packwire_schema::provisioner_capnp::{provision as work, provisioner as schema};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    artifact::flush,
     broken::Broken,
     cancellation::{OfferedCancellation, RemoteCancellation},
     communicator::{OfferedCommunicator, RemoteCommunicator},
     environment::{OfferedEnvironment, RemoteEnvironment},
-    limits,
     link::LinkState,
-    place::{Place, Seed, answered, offered, remote, send, size},
-    prepare::{Once, not_lent, prepare},
+    place::{Forward, Place, lend, offered, remote, send},
+    prepare::{not_lent, prepared_kind},
     read,
-    room::{Adopted, Panicked, Remote},
+    room::{Adopted, Remote},
     ui::{OfferedUi, RemoteUi},
-    value::{Context, Diagnostic, Outcome, Prepared, len, panicked, read_diagnostics, write_diagnostics},
+    value::{Context, Diagnostic, Outcome, Prepared},
 };
 
 /// Does something to machines.
@@ -60,86 +57,15 @@ offered! {
     OfferedProvisioner: schema::Client
 }
 
-impl OfferedProvisioner {
-    /// Offers `provisioner`.
-    pub fn new(provisioner: impl Provisioner) -> Self {
-        Self(Seed::serving(Arc::new(provisioner), |provisioner, place| {
-            new_client(ServedProvisioner { provisioner, place })
-        }))
-    }
-}
-
-struct ServedProvisioner<P> {
-    provisioner: Arc<P>,
-    place: Place,
-}
-
-impl<P: Provisioner> schema::Server for ServedProvisioner<P> {
-    async fn prepare(
-        self: Rc<Self>,
-        params: schema::PrepareParams,
-        mut results: schema::PrepareResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(size(&params))?;
-        let prepared = {
-            let params = params.get()?;
-            let call = |provisioner: Arc<P>, config, context| async move {
-                provisioner.prepare(config, context).await
-            };
-            prepare(&self.place, &self.provisioner, params.get_config(), params.get_context(), call).await
-        };
-        if let Some(provision) = prepared.object {
-            let place = Place::lasting(&self.place.link);
-            results
-                .get()
-                .set_provision(new_client(ServedProvision { provision: Once::new(provision), place }));
-        }
-        let list = results.get().init_diagnostics(len(&prepared.diagnostics));
-        write_diagnostics(prepared.diagnostics, list);
-        answered(results)
-    }
-}
-
-struct ServedProvision<P> {
-    provision: Once<P>,
-    place: Place,
-}
-
-impl<P: Provision> provision::Server for ServedProvision<P> {
-    async fn run(
-        self: Rc<Self>,
-        params: provision::RunParams,
-        mut results: provision::RunResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(size(&params))?;
-        let lent = ProvisionRun::read(params.get()?, &self.place.link)?;
-        let outcome = match lent.and_then(|run| Ok((self.provision.take()?, run))) {
-            Err(refusal) => Outcome::Failed(refusal),
-            Ok((provision, run)) => {
-                let ui = run.ui.clone();
-                let ran = self.place.room().on_authors(async move { provision.run(run).await }).await;
-                flush(Some(ui)).await;
-                ran.unwrap_or_else(|Panicked(text)| Outcome::Failed(panicked(&text)))
-            }
-        };
-        outcome.write(results.get().init_outcome());
-        answered(results)
-    }
-
-    async fn close(
-        self: Rc<Self>,
-        _: provision::CloseParams,
-        _: provision::CloseResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(0)?;
-        self.provision.close();
-        Ok(())
-    }
+prepared_kind! {
+    Provisioner: OfferedProvisioner, RemoteProvisioner, "Provisioner.prepare";
+    Provision: RemoteProvision, "Provision.close", set_provision, has_provision, get_provision;
+    run(RunParams, RunResults): ProvisionRun -> Outcome
 }
 
 impl ProvisionRun {
     fn read(
-        reader: provision::run_params::Reader<'_>,
+        reader: work::run_params::Reader<'_>,
         link: &Rc<LinkState>,
     ) -> Result<Result<Self, Vec<Diagnostic>>, capnp::Error> {
         let ui = read::optional(reader.has_ui(), || reader.get_ui())?;
@@ -166,7 +92,7 @@ remote! {
 
 remote! {
     /// What a plugin has prepared to do to a machine, and does once.
-    RemoteProvision: provision::Client
+    RemoteProvision: work::Client
 }
 
 /// What a host lends to a provisioner.
@@ -184,32 +110,6 @@ pub struct ProvisionLent {
     pub cancellation: CancellationToken,
 }
 
-impl RemoteProvisioner {
-    /// Has a configuration checked and made ready.
-    pub async fn prepare(
-        &self,
-        config: String,
-        context: Context,
-    ) -> Result<Prepared<RemoteProvision>, Broken> {
-        self.0
-            .call("Provisioner.prepare", Some(limits::PREPARE_WITHIN), move |Adopted { client, link }| {
-                let mut request = client.prepare_request();
-                request.get().set_config(config);
-                context.write(request.get().init_context());
-                let sent = send(request);
-                async move {
-                    let answer = sent?.await?;
-                    let answer = answer.get()?;
-                    let provision = read::optional(answer.has_provision(), || answer.get_provision())?;
-                    let object = provision.map(|client| RemoteProvision(Remote::adopt(&link, client)));
-                    let diagnostics = read_diagnostics(answer.get_diagnostics())?;
-                    Prepared { diagnostics, object }.checked()
-                }
-            })
-            .await
-    }
-}
-
 impl RemoteProvision {
     /// Does it. What is lent ends with the answer.
     pub async fn run(&self, lent: ProvisionLent) -> Result<Outcome, Broken> {
@@ -220,17 +120,11 @@ impl RemoteProvision {
                 let mut request = client.run_request();
                 let mut params = request.get();
                 params.set_generated_data(generated_data);
-                if let Some(ui) = ui.0.at(&place) {
-                    params.set_ui(ui);
-                }
-                if let Some(communicator) = communicator.and_then(|offered| offered.0.at(&place)) {
-                    params.set_communicator(communicator);
-                }
-                if let Some(environment) = environment.0.at(&place) {
-                    params.set_environment(environment);
-                }
-                if let Some(cancellation) = OfferedCancellation::from(cancellation).0.at(&place) {
-                    params.set_cancellation(cancellation);
+                let cancellation = OfferedCancellation::from(cancellation);
+                lend!(params at &place;
+                    set_ui: ui, set_environment: environment, set_cancellation: cancellation);
+                if let Some(communicator) = communicator {
+                    lend!(params at &place; set_communicator: communicator);
                 }
                 let sent = send(request);
                 async move {
@@ -240,13 +134,26 @@ impl RemoteProvision {
             })
             .await
     }
+}
 
-    /// Says that it will not be run, or not be asked again.
-    pub async fn close(&self) -> Result<(), Broken> {
-        self.0
-            .acknowledged("Provision.close", Some(limits::QUICK_WITHIN), |client| {
-                send(client.close_request())
-            })
-            .await
+impl Provision for Forward<RemoteProvision> {
+    async fn run(self, run: ProvisionRun) -> Outcome {
+        // Whoever lends a component on has services to lend with it.
+        let Some(lent) = ProvisionLent::of(run) else { return Outcome::Failed(not_lent("Environment")) };
+        self.0.run(lent).await.unwrap_or_else(|broken| Outcome::Failed(broken.into()))
+    }
+}
+
+impl ProvisionLent {
+    /// Lends on what was lent.
+    fn of(run: ProvisionRun) -> Option<Self> {
+        let ProvisionRun { ui, communicator, generated_data, environment, cancellation } = run;
+        Some(Self {
+            ui: (&ui).into(),
+            communicator: communicator.as_ref().map(Into::into),
+            generated_data,
+            environment: environment.as_ref()?.into(),
+            cancellation: cancellation.token().clone(),
+        })
     }
 }

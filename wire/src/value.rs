@@ -2,7 +2,7 @@
 use capnp::struct_list;
 use packwire_schema::work_capnp as schema;
 
-use crate::{broken::Trouble, limits, read};
+use crate::{broken::Trouble, limits, place::Place, prepare::Answer, read};
 
 /// What a component may know of where it is used. Texts are empty while a template is only validated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -277,15 +277,33 @@ impl Outcome {
     pub(crate) fn write(self, mut builder: schema::outcome::Builder<'_>) {
         match self {
             Self::Done => builder.set_done(()),
-            Self::Failed(diagnostics) => {
-                let diagnostics = failure(diagnostics);
-                let list = builder.init_failed(len(&diagnostics));
-                write_diagnostics(diagnostics, list);
-            }
+            Self::Failed(diagnostics) => write_failed!(builder, diagnostics),
             Self::Cancelled => builder.set_cancelled(()),
         }
     }
 }
+
+impl Answer for Outcome {
+    type Struct = schema::outcome::Owned;
+
+    fn failed(diagnostics: Vec<Diagnostic>) -> Self {
+        Self::Failed(diagnostics)
+    }
+
+    fn write(self, builder: schema::outcome::Builder<'_>, _: &Place) {
+        Outcome::write(self, builder);
+    }
+}
+
+/// Writes a failure into the member `failed` of an outcome's union.
+macro_rules! write_failed {
+    ($builder:expr, $diagnostics:expr) => {{
+        let diagnostics = $crate::value::failure($diagnostics);
+        let list = $builder.init_failed($crate::value::len(&diagnostics));
+        $crate::value::write_diagnostics(diagnostics, list);
+    }};
+}
+pub(crate) use write_failed;
 
 /// What `prepare` answers: diagnostics, and where none of them is an error the prepared object.
 #[derive(Debug)]

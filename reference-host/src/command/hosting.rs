@@ -211,7 +211,7 @@ impl Description {
         let components = hello.components.iter();
         Self {
             version: hello.version.clone(),
-            components: components.map(|one| (one.capability.kind(), one.name.clone())).collect(),
+            components: components.map(|one| (one.kind(), one.name.clone())).collect(),
         }
     }
 }

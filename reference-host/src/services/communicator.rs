@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use packwire_wire::{
     CommandIo, Communicator, CommunicatorInfo, Exit, FileInfo, OfferedCancellation, Outcome,
-    RemoteCancellation, RemoteCommand, RemoteCommunicator, StreamReceiver, StreamSender, pipe,
+    RemoteCancellation, RemoteCommand, RemoteCommunicator, StreamReceiver, StreamSender, TunnelIo, pipe,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -166,6 +166,24 @@ impl Communicator for Wrapped {
         let downloaded = self.inner.download_tree(path, offered, cancellation.offer()).await;
         drop(carrying.await);
         match downloaded {
+            Ok(outcome) => outcome,
+            Err(broken) => Outcome::failed(self.told(broken).await),
+        }
+    }
+
+    async fn dial(&self, host: String, port: u16, io: TunnelIo) -> Outcome {
+        let TunnelIo { outgoing, incoming, cancellation } = io;
+        let (tunnel, remote_outgoing) = match self.inner.dial(host, port).await {
+            Ok(dialed) => dialed,
+            Err(broken) => return Outcome::failed(self.told(broken).await),
+        };
+        let (offered, received) = pipe();
+        let feeding = tokio::spawn(carry(outgoing, remote_outgoing));
+        let carrying = tokio::spawn(carry_output(received, incoming, cancellation.token().clone()));
+        let outcome = tunnel.run(offered, cancellation.offer()).await;
+        drop(carrying.await);
+        feeding.abort();
+        match outcome {
             Ok(outcome) => outcome,
             Err(broken) => Outcome::failed(self.told(broken).await),
         }

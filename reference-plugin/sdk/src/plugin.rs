@@ -76,7 +76,7 @@ impl Plugin {
     /// How long it may take to clean up: as long as the slowest of its kinds.
     pub(crate) fn grace(&self) -> std::time::Duration {
         let slow = |kind| matches!(kind, Kind::Builder | Kind::PostProcessor);
-        let has_slow = self.components.iter().any(|one| slow(one.capability.kind()));
+        let has_slow = self.components.iter().any(|one| slow(one.kind()));
         if has_slow { limits::CLEAN_UP_BUILDER } else { limits::CLEAN_UP }
     }
 }
@@ -93,6 +93,7 @@ pub(crate) fn described(
         documentation: documentation.to_owned(),
         config_schema: String::new(),
         output_schema: String::new(),
+        recovery: None,
         needs_communicator: false,
         extensions: String::new(),
         capability,

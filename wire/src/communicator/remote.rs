@@ -1,12 +1,12 @@
 //! The user's end: a way to a machine that was lent to us.
-use packwire_schema::communicator_capnp::{communicator as schema, remote_process};
+use packwire_schema::communicator_capnp::{communicator as schema, remote_process, tunnel};
 
 use super::{CommunicatorInfo, Exit, FileInfo, RemoteCommand};
 use crate::{
     broken::Broken,
     cancellation::OfferedCancellation,
     limits,
-    place::{Place, remote, send},
+    place::{Place, lend, remote, send},
     read,
     room::{Adopted, Remote},
     stream::{OfferedStream, StreamSender},
@@ -21,6 +21,11 @@ remote! {
 remote! {
     /// A command on a machine, which runs once.
     RemoteProcess: remote_process::Client
+}
+
+remote! {
+    /// A TCP connection from a machine, which runs once.
+    RemoteTunnel: tunnel::Client
 }
 
 impl RemoteCommunicator {
@@ -88,12 +93,8 @@ impl RemoteCommunicator {
                 let (place, loan) = Place::lent(&link);
                 let mut request = client.download_request();
                 request.get().set_path(path);
-                if let Some(content) = content.0.at(&place) {
-                    request.get().set_content(content);
-                }
-                if let Some(cancellation) = cancellation.0.at(&place) {
-                    request.get().set_cancellation(cancellation);
-                }
+                let mut params = request.get();
+                lend!(params at &place; set_content: content, set_cancellation: cancellation);
                 let sent = send(request);
                 async move {
                     let _loan = loan;
@@ -136,16 +137,38 @@ impl RemoteCommunicator {
                 let (place, loan) = Place::lent(&link);
                 let mut request = client.download_tree_request();
                 request.get().set_path(path);
-                if let Some(archive) = archive.0.at(&place) {
-                    request.get().set_archive(archive);
-                }
-                if let Some(cancellation) = cancellation.0.at(&place) {
-                    request.get().set_cancellation(cancellation);
-                }
+                let mut params = request.get();
+                lend!(params at &place; set_archive: archive, set_cancellation: cancellation);
                 let sent = send(request);
                 async move {
                     let _loan = loan;
                     Outcome::read(sent?.await?.get()?.get_outcome()?)
+                }
+            })
+            .await
+    }
+
+    /// Makes a TCP connection from the machine ready, not opened yet, with somewhere to write what goes out. Only with
+    /// the feature `dial`.
+    pub async fn dial(
+        &self,
+        host: impl Into<String>,
+        port: u16,
+    ) -> Result<(RemoteTunnel, StreamSender), Broken> {
+        let host = host.into();
+        self.0
+            .call("Communicator.dial", Some(limits::QUICK_WITHIN), move |Adopted { client, link }| {
+                let mut request = client.dial_request();
+                request.get().set_host(host);
+                request.get().set_port(port);
+                let sent = send(request);
+                async move {
+                    let answer = sent?.await?;
+                    let answer = answer.get()?;
+                    let tunnel = read::required(answer.has_tunnel(), || answer.get_tunnel(), "tunnel")?;
+                    let outgoing =
+                        read::required(answer.has_outgoing(), || answer.get_outgoing(), "outgoing")?;
+                    Ok((RemoteTunnel(Remote::adopt(&link, tunnel)), StreamSender::adopt(&link, outgoing)))
                 }
             })
             .await
@@ -173,15 +196,8 @@ impl RemoteProcess {
             .call("RemoteProcess.run", None, move |Adopted { client, link }| {
                 let (place, loan) = Place::lent(&link);
                 let mut request = client.run_request();
-                if let Some(stdout) = stdout.0.at(&place) {
-                    request.get().set_stdout(stdout);
-                }
-                if let Some(stderr) = stderr.0.at(&place) {
-                    request.get().set_stderr(stderr);
-                }
-                if let Some(cancellation) = cancellation.0.at(&place) {
-                    request.get().set_cancellation(cancellation);
-                }
+                let mut params = request.get();
+                lend!(params at &place; set_stdout: stdout, set_stderr: stderr, set_cancellation: cancellation);
                 let sent = send(request);
                 async move {
                     let _loan = loan;
@@ -197,6 +213,36 @@ impl RemoteProcess {
             .acknowledged("RemoteProcess.close", Some(limits::QUICK_WITHIN), |client| {
                 send(client.close_request())
             })
+            .await
+    }
+}
+
+impl RemoteTunnel {
+    /// Opens the connection; what comes in goes into `incoming`. Answers when both directions have ended.
+    pub async fn run(
+        &self,
+        incoming: OfferedStream,
+        cancellation: OfferedCancellation,
+    ) -> Result<Outcome, Broken> {
+        self.0
+            .call("Tunnel.run", None, move |Adopted { client, link }| {
+                let (place, loan) = Place::lent(&link);
+                let mut request = client.run_request();
+                let mut params = request.get();
+                lend!(params at &place; set_incoming: incoming, set_cancellation: cancellation);
+                let sent = send(request);
+                async move {
+                    let _loan = loan;
+                    Outcome::read(sent?.await?.get()?.get_outcome()?)
+                }
+            })
+            .await
+    }
+
+    /// Says that it will not be run.
+    pub async fn close(&self) -> Result<(), Broken> {
+        self.0
+            .acknowledged("Tunnel.close", Some(limits::QUICK_WITHIN), |client| send(client.close_request()))
             .await
     }
 }

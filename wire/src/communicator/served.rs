@@ -1,13 +1,15 @@
 //! The owner's end: a way to a machine as its owner writes it.
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
 use capnp_rpc::new_client;
-use packwire_schema::communicator_capnp::{communicator as schema, remote_process};
+use packwire_schema::communicator_capnp::communicator as schema;
 
-use super::{CommunicatorInfo, Exit, FileInfo, RemoteCommand, RemoteCommunicator};
+use super::{
+    CommunicatorInfo, Exit, FileInfo, RemoteCommand, RemoteCommunicator,
+    started::{ServedProcess, ServedTunnel},
+};
 use crate::{
     cancellation::RemoteCancellation,
-    link::LinkState,
     place::{Place, Seed, answered, offered, size},
     read,
     room::Panicked,
@@ -56,6 +58,15 @@ pub trait Communicator: Send + Sync + 'static {
         std::future::ready(Outcome::failed("this communicator carries no trees"))
     }
 
+    /// Opens a TCP connection from the machine to `host` and `port` as seen from there, and answers when both
+    /// directions have ended. Only with the feature `dial`.
+    fn dial(&self, host: String, port: u16, io: TunnelIo) -> impl Future<Output = Outcome> + Send {
+        drop((host, io));
+        std::future::ready(Outcome::failed(format!(
+            "this communicator opens no tunnels, such as to port {port}"
+        )))
+    }
+
     /// The machine is not needed any more.
     fn close(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
@@ -72,6 +83,17 @@ pub struct CommandIo {
     /// Where its errors go.
     pub stderr: StreamSender,
     /// When it is to be ended on the machine.
+    pub cancellation: RemoteCancellation,
+}
+
+/// Both directions of a tunnel, and what ends it.
+#[derive(Debug)]
+pub struct TunnelIo {
+    /// What goes out; its verdict is the owner's to give.
+    pub outgoing: StreamReceiver,
+    /// Where what comes in goes.
+    pub incoming: StreamSender,
+    /// When it is to be closed.
     pub cancellation: RemoteCancellation,
 }
 
@@ -156,11 +178,8 @@ impl<C: Communicator> schema::Server for ServedCommunicator<C> {
             results.get().set_stdin(inlet.serve(&self.place));
             stdin = Some(receiver);
         }
-        results.get().set_process(new_client(ServedProcess {
-            communicator: self.communicator.clone(),
-            place: self.place.clone(),
-            command: RefCell::new(Some((command, stdin))),
-        }));
+        let process = ServedProcess::new(&self.communicator, &self.place, command, stdin);
+        results.get().set_process(new_client(process));
         answered(results)
     }
 
@@ -249,6 +268,23 @@ impl<C: Communicator> schema::Server for ServedCommunicator<C> {
         answered(results)
     }
 
+    async fn dial(
+        self: Rc<Self>,
+        params: schema::DialParams,
+        mut results: schema::DialResults,
+    ) -> Result<(), capnp::Error> {
+        let _entered = self.place.enter(size(&params))?;
+        let (host, port) = {
+            let params = params.get()?;
+            (read::text(params.get_host())?, params.get_port())
+        };
+        let (inlet, outgoing) = unoffered();
+        results.get().set_outgoing(inlet.serve(&self.place));
+        let tunnel = ServedTunnel::new(&self.communicator, &self.place, (host, port, outgoing));
+        results.get().set_tunnel(new_client(tunnel));
+        answered(results)
+    }
+
     async fn close(
         self: Rc<Self>,
         _: schema::CloseParams,
@@ -258,64 +294,4 @@ impl<C: Communicator> schema::Server for ServedCommunicator<C> {
         let communicator = self.communicator.clone();
         self.place.ask_author(async move { communicator.close().await }).await
     }
-}
-
-struct ServedProcess<C> {
-    communicator: Arc<C>,
-    place: Place,
-    command: RefCell<Option<(RemoteCommand, Option<StreamReceiver>)>>,
-}
-
-impl<C: Communicator> remote_process::Server for ServedProcess<C> {
-    async fn run(
-        self: Rc<Self>,
-        params: remote_process::RunParams,
-        mut results: remote_process::RunResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(0)?;
-        let exit = match command_io(&params, &self.place.link) {
-            Err(missing) => Exit::failed(missing),
-            Ok((stdout, stderr, cancellation)) => match self.command.take() {
-                None => Exit::failed("a command runs once: ask the communicator for another"),
-                Some((command, stdin)) => {
-                    let communicator = self.communicator.clone();
-                    let io = CommandIo { stdin, stdout, stderr, cancellation };
-                    let ran =
-                        self.place.room().on_authors(async move { communicator.run(command, io).await });
-                    ran.await.unwrap_or_else(|Panicked(text)| Exit::Failed(panicked(&text)))
-                }
-            },
-        };
-        exit.write(results.get().init_exit());
-        answered(results)
-    }
-
-    async fn close(
-        self: Rc<Self>,
-        _: remote_process::CloseParams,
-        _: remote_process::CloseResults,
-    ) -> Result<(), capnp::Error> {
-        let _entered = self.place.enter(0)?;
-        drop(self.command.take());
-        Ok(())
-    }
-}
-
-fn command_io(
-    params: &remote_process::RunParams,
-    link: &Rc<LinkState>,
-) -> Result<(StreamSender, StreamSender, RemoteCancellation), String> {
-    let reader = params.get().map_err(|error| error.to_string())?;
-    if !reader.has_stdout() || !reader.has_stderr() {
-        return Err("a command needs somewhere for its output: stdout or stderr is null".to_owned());
-    }
-    let read = || {
-        let cancellation = read::optional(reader.has_cancellation(), || reader.get_cancellation())?;
-        Ok((
-            StreamSender::adopt(link, reader.get_stdout()?),
-            StreamSender::adopt(link, reader.get_stderr()?),
-            RemoteCancellation::adopt(link, cancellation),
-        ))
-    };
-    read().map_err(|error: capnp::Error| error.to_string())
 }

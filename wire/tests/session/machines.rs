@@ -4,7 +4,7 @@ use std::{sync::Mutex, time::Duration};
 use packwire_wire::{
     BuildOutcome, CommandIo, Communicator, CommunicatorInfo, Exit, FileInfo, HookLent, OfferedCancellation,
     OfferedCommunicator, Outcome, PROVISION, RemoteCancellation, RemoteCommand, StreamReceiver, StreamSender,
-    pipe,
+    TunnelIo, pipe,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +56,17 @@ impl Communicator for Machine {
         let file = FileInfo { size: Some(bytes.len() as u64), mode: Some(0o644), modified: None };
         content.write(bytes).await.unwrap();
         (content.end().await.unwrap(), file)
+    }
+
+    /// What is at the other end sends back what it gets, and says first where it is.
+    async fn dial(&self, host: String, port: u16, io: TunnelIo) -> Outcome {
+        let TunnelIo { mut outgoing, mut incoming, .. } = io;
+        incoming.write(format!("{host}:{port} ")).await.unwrap();
+        while let Ok(Some(bytes)) = outgoing.next().await {
+            incoming.write(bytes).await.unwrap();
+        }
+        outgoing.finish(Outcome::Done);
+        incoming.end().await.unwrap()
     }
 }
 
@@ -187,4 +198,40 @@ async fn a_receiver_that_does_not_read_is_not_flooded() {
     })
     .await;
     assert_eq!(outcome, "nothing");
+}
+
+#[tokio::test]
+async fn a_tunnel_carries_bytes_both_ways_and_runs_once() {
+    let pair = pair(|run| async move {
+        let lent = HookLent {
+            ui: None,
+            communicator: Some(OfferedCommunicator::new(Machine::default())),
+            data: String::new(),
+            environment: None,
+            cancellation: run.cancellation.offer(),
+        };
+        run.hook.run(PROVISION, lent).await.unwrap();
+        BuildOutcome::Nothing.into()
+    })
+    .await;
+    let lent = Lent::default().build(|run| async move {
+        let (tunnel, mut outgoing) = run.communicator.unwrap().dial("db", 5432).await.unwrap();
+        let (offered, mut incoming) = pipe();
+        let cancellation = || OfferedCancellation::from(CancellationToken::new());
+        let running = tokio::spawn({
+            let (tunnel, cancellation) = (tunnel.clone(), cancellation());
+            async move { tunnel.run(offered, cancellation).await.unwrap() }
+        });
+        outgoing.write("select 1").await.unwrap();
+        assert_eq!(outgoing.end().await.unwrap(), Outcome::Done);
+        assert_eq!(incoming.collect(100).await.unwrap(), b"db:5432 select 1");
+        incoming.finish(Outcome::Done);
+        assert_eq!(running.await.unwrap(), Outcome::Done);
+        let again = tunnel.run(pipe().0, cancellation()).await.unwrap();
+        assert_eq!(again, Outcome::failed("a tunnel runs once: dial again"));
+        tunnel.close().await.unwrap();
+        Outcome::Done
+    });
+    let built = pair.prepare().await.run(lent).await.unwrap();
+    assert!(matches!(built.outcome, BuildOutcome::Nothing), "{built:?}");
 }

@@ -33,7 +33,7 @@ async fn a_build_answers_with_an_artifact_that_outlives_it() {
     assert_eq!(artifact.describe().await.unwrap().builder_id, "test.note");
     assert_eq!(artifact.state("colour").await.unwrap().as_deref(), Some("\"red\""));
     assert_eq!(artifact.state("size").await.unwrap(), None);
-    let destroyed = artifact.destroy(OfferedUi::new(lent.clone()), CancellationToken::new()).await;
+    let destroyed = artifact.destroy(Some(OfferedUi::new(lent.clone())), CancellationToken::new()).await;
     assert_eq!(destroyed.unwrap(), Outcome::Done);
     assert_eq!(lent.lines(), ["going"]);
     artifact.close().await.unwrap();

@@ -4,8 +4,8 @@ mod lent;
 
 use packwire_wire::{
     Attachment, Build, BuildOutcome, BuildRun, Builder, Built, Component, Context, Guest, Hello,
-    OfferedArtifact, OfferedBuilder, OfferedCapability, Prepared, RemoteBuild, RemoteBuilder,
-    RemoteCapability, Room, attach, memory,
+    OfferedArtifact, OfferedBuilder, OfferedCapability, OfferedRecovery, Prepared, RemoteBuild,
+    RemoteBuilder, RemoteCapability, Room, attach, memory,
     process::{Offer, Token},
     receive,
 };
@@ -28,19 +28,32 @@ where
 }
 
 pub(crate) async fn pair_of(builder: OfferedBuilder) -> Pair {
+    pair_offering(OfferedCapability::Builder(builder), None).await
+}
+
+pub(crate) async fn pair_offering(capability: OfferedCapability, recovery: Option<OfferedRecovery>) -> Pair {
+    let host = Room::open(tokio::runtime::Handle::current()).unwrap();
+    pair_with(&host, capability, recovery).await
+}
+
+/// As [`pair_offering`], with the room of a host that has other plugins as well.
+pub(crate) async fn pair_with(
+    host_room: &Room,
+    capability: OfferedCapability,
+    recovery: Option<OfferedRecovery>,
+) -> Pair {
     let (host, plugin) = memory();
-    let runtime = tokio::runtime::Handle::current();
-    let (host_room, plugin_room) = (Room::open(runtime.clone()).unwrap(), Room::open(runtime).unwrap());
+    let plugin_room = Room::open(tokio::runtime::Handle::current()).unwrap();
     let token = Token::fresh().unwrap();
     let receiving = tokio::spawn({
-        let token = token.clone();
+        let (token, host_room) = (token.clone(), host_room.clone());
         async move { receive(&host_room, host, token, Offer::of(&[1]).unwrap()).await }
     });
-    let attachment = attach(&plugin_room, plugin, token, hello(builder)).await;
+    let attachment = attach(&plugin_room, plugin, token, hello(capability, recovery)).await;
     Pair { guest: receiving.await.unwrap().unwrap(), attachment }
 }
 
-fn hello(builder: OfferedBuilder) -> Hello<OfferedCapability> {
+fn hello(capability: OfferedCapability, recovery: Option<OfferedRecovery>) -> Hello<OfferedCapability> {
     Hello {
         protocol_version: 1,
         name: "test".to_owned(),
@@ -52,15 +65,20 @@ fn hello(builder: OfferedBuilder) -> Hello<OfferedCapability> {
             documentation: String::new(),
             config_schema: "{}".to_owned(),
             output_schema: String::new(),
+            recovery,
             needs_communicator: true,
             extensions: String::new(),
-            capability: OfferedCapability::Builder(builder),
+            capability,
         }],
         extensions: String::new(),
     }
 }
 
 impl Pair {
+    pub(crate) fn component(&self) -> &Component<RemoteCapability> {
+        &self.guest.hello().components[0]
+    }
+
     pub(crate) fn builder(&self) -> RemoteBuilder {
         match &self.guest.hello().components[0].capability {
             RemoteCapability::Builder(builder) => builder.clone(),

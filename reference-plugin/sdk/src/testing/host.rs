@@ -184,7 +184,7 @@ impl Finished {
     /// There is none, or it is not gone.
     pub async fn destroy(&self) -> Result<(), Stop> {
         let ui = OfferedUi::new(self.host.clone());
-        done(self.required()?.destroy(ui, CancellationToken::new()).await?)
+        done(self.required()?.destroy(Some(ui), CancellationToken::new()).await?)
     }
 
     fn required(&self) -> Result<&RemoteArtifact, Stop> {

@@ -96,7 +96,7 @@ mod tests {
             .hook("acme", "Says what happens", Echo);
         let session = Session::of(plugin).await.unwrap();
         let offered = session.guest.hello().components.clone();
-        let names: Vec<_> = offered.iter().map(|one| (one.capability.kind(), one.name.as_str())).collect();
+        let names: Vec<_> = offered.iter().map(|one| (one.kind(), one.name.as_str())).collect();
         assert_eq!(
             names,
             [(Kind::Provisioner, "acme"), (Kind::Provisioner, "acme-quiet"), (Kind::Hook, "acme")]

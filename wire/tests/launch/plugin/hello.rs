@@ -31,6 +31,7 @@ fn component(name: &str) -> Component<OfferedCapability> {
         documentation: String::new(),
         config_schema: "{}".to_owned(),
         output_schema: String::new(),
+        recovery: None,
         needs_communicator: false,
         extensions: String::new(),
         capability: OfferedCapability::Builder(OfferedBuilder::new(Tasks)),
