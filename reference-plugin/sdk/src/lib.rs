@@ -66,6 +66,7 @@ pub mod config;
 mod connector;
 mod files;
 mod lent;
+mod lines;
 pub mod log;
 pub mod machine;
 mod opened;
@@ -74,6 +75,7 @@ mod provisioner;
 mod session;
 mod stop;
 pub mod testing;
+pub mod tree;
 
 pub use builder::{Build, Builder, Built};
 pub use config::schema_of;

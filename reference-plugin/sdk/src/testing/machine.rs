@@ -1,6 +1,8 @@
 //! A machine that is none: scripted answers, and files in memory.
+mod trees;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -22,6 +24,9 @@ struct State {
     script: Vec<Line>,
     commands: Vec<String>,
     files: BTreeMap<String, File>,
+    directories: BTreeSet<String>,
+    links: BTreeMap<String, String>,
+    without_trees: bool,
     closed: bool,
 }
 
@@ -79,6 +84,20 @@ impl Machine {
         self
     }
 
+    /// The same, with a symbolic link.
+    #[must_use]
+    pub fn with_link(self, path: &str, target: &str) -> Self {
+        drop(self.locked().links.insert(path.to_owned(), target.to_owned()));
+        self
+    }
+
+    /// The same, whose communicator lacks the feature `tree`.
+    #[must_use]
+    pub fn without_trees(self) -> Self {
+        self.locked().without_trees = true;
+        self
+    }
+
     /// The commands that were run, in order.
     pub fn commands(&self) -> Vec<String> {
         self.locked().commands.clone()
@@ -87,6 +106,16 @@ impl Machine {
     /// The files by their paths.
     pub fn files(&self) -> BTreeMap<String, File> {
         self.locked().files.clone()
+    }
+
+    /// The directories that came as such: of a tree, not by an upload of files.
+    pub fn directories(&self) -> BTreeSet<String> {
+        self.locked().directories.clone()
+    }
+
+    /// The targets of symbolic links, by the paths of the links.
+    pub fn links(&self) -> BTreeMap<String, String> {
+        self.locked().links.clone()
     }
 
     /// Whether it was closed.
@@ -121,7 +150,7 @@ impl Communicator for Machine {
             host: "192.0.2.1".to_owned(),
             port: 22,
             user: "root".to_owned(),
-            features: Vec::new(),
+            features: if self.locked().without_trees { Vec::new() } else { vec!["tree".to_owned()] },
         }
     }
 
@@ -167,6 +196,34 @@ impl Communicator for Machine {
             crate::done(content.end().await?)
         };
         (outcome(sent.await), info)
+    }
+
+    async fn upload_tree(&self, path: String, mut archive: StreamReceiver) -> Outcome {
+        let Ok(bytes) = archive.collect(usize::MAX).await else { return Outcome::Cancelled };
+        match trees::unpack(&bytes, &path) {
+            Ok(unpacked) => {
+                unpacked.merge_into(&mut self.locked());
+                Outcome::Done
+            }
+            Err(error) => Outcome::failed(error.to_string()),
+        }
+    }
+
+    async fn download_tree(&self, path: String, mut archive: StreamSender, _: RemoteCancellation) -> Outcome {
+        let packed = trees::pack(&self.locked(), &path);
+        match packed {
+            Ok(bytes) => {
+                let sent = async {
+                    archive.write(bytes).await?;
+                    crate::done(archive.end().await?)
+                };
+                outcome(sent.await)
+            }
+            Err(why) => {
+                drop(archive.abort().await);
+                Outcome::failed(why)
+            }
+        }
     }
 
     async fn close(&self) {
