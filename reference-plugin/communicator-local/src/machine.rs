@@ -9,9 +9,10 @@ use std::{
 
 use packwire_plugin::{
     Cancellation, CommandIo, Communicator, CommunicatorInfo, Exit, FileInfo, Outcome, RemoteCommand,
-    StreamReceiver, StreamSender,
+    StreamReceiver, StreamSender, outcome, tree,
 };
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use crate::{command, group::Group, transfer};
 
@@ -68,7 +69,7 @@ impl Communicator for Machine {
             host: String::new(),
             port: 0,
             user: std::env::var("USER").unwrap_or_default(),
-            features: Vec::new(),
+            features: vec!["tree".to_owned()],
         }
     }
 
@@ -94,6 +95,21 @@ impl Communicator for Machine {
         cancellation: Cancellation,
     ) -> (Outcome, FileInfo) {
         transfer::download(&self.path(&path), content, &cancellation).await
+    }
+
+    async fn upload_tree(&self, path: String, archive: StreamReceiver) -> Outcome {
+        // Whoever sends it aborts the stream to stop it.
+        let never = Cancellation::local(CancellationToken::new());
+        outcome(tree::receive(archive, self.path(&path), &never).await)
+    }
+
+    async fn download_tree(
+        &self,
+        path: String,
+        archive: StreamSender,
+        cancellation: Cancellation,
+    ) -> Outcome {
+        outcome(tree::send(self.path(&path), archive, &cancellation).await)
     }
 
     async fn close(&self) {

@@ -11,7 +11,8 @@
 //! | ending a command | TERM for its process group, KILL 5 s later |
 //! | background children | live on, as over SSH, until the communicator is closed |
 //! | upload, download | done; an upload appears whole or not at all |
-//! | `tree`, `pty`, `dial`, `signal` | not offered |
+//! | `tree` | done; a tree appears whole or not at all |
+//! | `pty`, `dial`, `signal` | not offered |
 //!
 //! Each command has a process group, not a session, of its own: who ends the session of this plugin ends its commands
 //! with it, even after this plugin was killed.

@@ -253,9 +253,73 @@ async fn what_is_no_file_is_not_downloaded() {
 }
 
 #[tokio::test]
+async fn a_tree_goes_there_and_comes_back() {
+    let (opened, local) = (open().await, tempfile::tempdir().unwrap());
+    let (from, to) = (local.path().join("from"), local.path().join("to"));
+    std::fs::create_dir_all(from.join("a/empty")).unwrap();
+    std::fs::write(from.join("a/script"), "#!/bin/sh\necho it ran\n").unwrap();
+    std::fs::set_permissions(from.join("a/script"), std::fs::Permissions::from_mode(0o750)).unwrap();
+    std::fs::write(from.join("big"), vec![b'x'; 3 << 20]).unwrap();
+    std::os::unix::fs::symlink("a/script", from.join("link")).unwrap();
+    machine::upload_tree(&opened.communicator, &from, "tree", &never()).await.unwrap();
+    assert_eq!(run(&opened, "tree/link; ls tree/a").await.1, [out("it ran"), out("empty"), out("script")]);
+    machine::download_tree(&opened.communicator, "tree", &to, &never()).await.unwrap();
+    assert_eq!(std::fs::read(to.join("big")).unwrap().len(), 3 << 20);
+    assert_eq!(to.join("a/script").metadata().unwrap().permissions().mode() & 0o7777, 0o750);
+    assert_eq!(std::fs::read_link(to.join("link")).unwrap(), Path::new("a/script"));
+    opened.leave().await;
+}
+
+#[tokio::test]
+async fn a_tree_that_does_not_come_to_its_end_leaves_nothing() {
+    let opened = open().await;
+    let place = directory(&opened).await;
+    let mut archive = opened.communicator.upload_tree("tree").await.unwrap();
+    archive.write(vec![0; 100]).await.unwrap();
+    archive.abort().await.unwrap();
+    let mut archive = opened.communicator.upload_tree("tree").await.unwrap();
+    archive.write(vec![b'x'; 4 << 20]).await.unwrap();
+    assert_eq!(
+        why(archive.end().await.unwrap()),
+        "the archive is damaged: what should be a header of a tar archive is none"
+    );
+    let refused =
+        machine::download_tree(&opened.communicator, "/dev/null", &place, &never()).await.unwrap_err();
+    assert_eq!(refused, Stop::failed("/dev/null cannot be opened: Not a directory (os error 20)"));
+    // An abort is answered before what came is gone.
+    let gone = async {
+        while std::fs::read_dir(&place).unwrap().count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+    opened.leave().await;
+}
+
+#[tokio::test]
+async fn a_tree_that_nobody_takes_any_more_is_not_sent() {
+    let (opened, local) = (open().await, tempfile::tempdir().unwrap());
+    std::fs::File::create(local.path().join("endless")).unwrap().set_len(1 << 40).unwrap();
+    let token = CancellationToken::new();
+    let cancellation = Cancellation::local(token.clone());
+    let (archive, mut receiver) = packwire_plugin::pipe();
+    let path = local.path().display().to_string();
+    let download = opened.communicator.download_tree(path, archive, cancellation.offer());
+    let cancel = async {
+        assert!(receiver.next().await.unwrap().is_some());
+        token.cancel();
+        while let Ok(Some(_)) = receiver.next().await {}
+        receiver.finish(Outcome::Cancelled);
+    };
+    let (outcome, ()) = tokio::join!(download, cancel);
+    assert_eq!(outcome.unwrap(), Outcome::Cancelled);
+    opened.leave().await;
+}
+
+#[tokio::test]
 async fn it_says_what_it_is() {
     let opened = open().await;
     let info = opened.communicator.info().await.unwrap();
-    assert_eq!((info.kind.as_str(), info.features.len()), ("local", 0));
+    assert_eq!((info.kind.as_str(), info.features), ("local", vec!["tree".to_owned()]));
     opened.leave().await;
 }
