@@ -1,17 +1,33 @@
 //! All checks, one file for each chapter of SPEC.md.
 
 mod attach;
+mod error;
+mod evolve;
 mod exit;
 mod launch;
 mod log;
+mod prepare;
+mod resource;
 mod token;
+mod unusual;
 mod version;
 
 use crate::check::Check;
 
 /// The chapters, in the order of SPEC.md.
-const CHAPTERS: &[&[Check]] =
-    &[launch::CHECKS, attach::CHECKS, version::CHECKS, token::CHECKS, log::CHECKS, exit::CHECKS];
+const CHAPTERS: &[&[Check]] = &[
+    launch::CHECKS,
+    attach::CHECKS,
+    version::CHECKS,
+    token::CHECKS,
+    log::CHECKS,
+    exit::CHECKS,
+    prepare::CHECKS,
+    error::CHECKS,
+    resource::CHECKS,
+    unusual::CHECKS,
+    evolve::CHECKS,
+];
 
 /// Every check, in the order of SPEC.md's chapters.
 pub fn all() -> impl Iterator<Item = &'static Check> {

@@ -53,6 +53,9 @@ struct RunArgs {
     /// Stretch every time limit by this factor.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor)]
     slow: f64,
+    /// The seed of the configurations that are made by chance; the same seed makes the same ones.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
     /// How many seconds the plugin has for its first attach, before --slow stretches them.
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = factor)]
     within: f64,
@@ -160,12 +163,13 @@ fn print(text: &str) -> Result<u8, Failure> {
 }
 
 fn check(typed: RunArgs) -> Result<u8, Failure> {
-    let RunArgs { only, skip, jobs, format, slow, within, plugin } = typed;
+    let RunArgs { only, skip, jobs, format, slow, seed, within, plugin } = typed;
     let (program, arguments) = plugin.split_first().ok_or(SuiteError::Ours("no program".to_owned()))?;
     let subject = Subject::resolve(program, arguments)?;
     let cores = || std::thread::available_parallelism().map_or(2, usize::from);
     let within = Duration::from_secs_f64(within);
-    let options = Options { only, skip, jobs: jobs.map_or_else(cores, usize::from), slow, within };
+    let jobs = jobs.map_or_else(cores, usize::from);
+    let options = Options { only, skip, jobs, slow, seed, within };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     say_on_terminal("waiting for the plugin to attach");
     let run = runtime.block_on(suite::run(&subject, &options, progress));

@@ -20,3 +20,4 @@ pub mod spec;
 pub mod subject;
 pub mod suite;
 pub mod supervisor;
+mod talk;

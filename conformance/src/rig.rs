@@ -18,6 +18,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::check::{Outcome, Stop};
 use crate::subject::Subject;
 
@@ -39,11 +41,23 @@ const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 /// What a check works with.
 pub struct Rig {
-    subject: Subject,
+    job: RigJob,
     places: Places,
     record: Rc<Record>,
     hosts: Cell<usize>,
     started: RefCell<Vec<Start>>,
+}
+
+/// What a rig is made for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RigJob {
+    pub(crate) subject: Subject,
+    /// The factor by which every budget is stretched.
+    pub(crate) slow: f64,
+    /// How long a check waits for an attach that it builds on, before `slow` stretches it.
+    pub(crate) patience: Duration,
+    /// The seed of everything that is made by chance.
+    pub(crate) seed: u64,
 }
 
 /// A process, and the host that it was started for, if any.
@@ -73,14 +87,19 @@ pub struct Attached {
 
 impl Rig {
     /// A rig whose directories are made below `root`.
-    pub(crate) fn new(subject: Subject, slow: f64, patience: Duration, root: &Path) -> std::io::Result<Self> {
-        let (places, record) = (Places::below(root)?, Rc::new(Record::new(slow, patience)));
-        Ok(Self { subject, places, record, hosts: Cell::default(), started: RefCell::default() })
+    pub(crate) fn new(job: RigJob, root: &Path) -> std::io::Result<Self> {
+        let (places, record) = (Places::below(root)?, Rc::new(Record::new(job.slow, job.patience)));
+        Ok(Self { job, places, record, hosts: Cell::default(), started: RefCell::default() })
+    }
+
+    /// The seed of everything that is made by chance.
+    pub fn seed(&self) -> u64 {
+        self.job.seed
     }
 
     /// The program under test.
     pub fn subject(&self) -> &Subject {
-        &self.subject
+        &self.job.subject
     }
 
     /// The fresh directories of this run.
@@ -150,9 +169,10 @@ impl Rig {
     }
 
     fn start(&self, launch: &Launch, host: Option<Rc<Host>>) -> Result<Rc<Plugin>, Stop> {
-        let failed =
-            |error| Stop::rig(format_args!("{} cannot be started", self.subject.program.display()), error);
-        let (started, stdin) = launch.start(&self.subject, &self.places).map_err(failed)?;
+        let failed = |error| {
+            Stop::rig(format_args!("{} cannot be started", self.job.subject.program.display()), error)
+        };
+        let (started, stdin) = launch.start(&self.job.subject, &self.places).map_err(failed)?;
         let index = self.started.borrow().len();
         let plugin = Rc::new(Plugin::new(started, stdin, index, self.record.clone()).map_err(failed)?);
         self.started.borrow_mut().push((plugin.clone(), host));

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use crate::check::{Blame, Check, Requirement, Status, Verdict};
 use crate::judge::{self, Ran};
 use crate::preflight::{Introduction, Preflight};
-use crate::rig;
+use crate::rig::{self, RigJob};
 use crate::select::{self, SelectError};
 use crate::spec::{self, Level, Party, Seen, SpecError};
 use crate::subject::Subject;
@@ -36,6 +36,8 @@ pub struct Options {
     pub jobs: usize,
     /// The factor by which every budget is stretched.
     pub slow: f64,
+    /// The seed of what is made by chance.
+    pub seed: u64,
     /// How long the first meeting may take, before `slow` stretches it.
     pub within: Duration,
 }
@@ -215,8 +217,8 @@ async fn supervise(
     patience: Duration,
 ) -> Result<Answer, String> {
     let root = fresh_directory().map_err(|error| format!("no directory for a check: {error}"))?;
-    let (subject, root_path) = (subject.clone(), root.path().to_owned());
-    let job = Job { task, subject, slow: options.slow, patience, root: root_path };
+    let rig = RigJob { subject: subject.clone(), slow: options.slow, patience, seed: options.seed };
+    let job = Job { task, rig, root: root.path().to_owned() };
     let within = (OVERRUN + options.within).mul_f64(options.slow);
     supervisor::supervised(&job, within).await.map_err(|error| error.to_string())
 }

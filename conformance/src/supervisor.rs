@@ -17,8 +17,7 @@ use tokio::net::unix::pipe::Receiver;
 use crate::check::{Outcome, Stop};
 use crate::checks;
 use crate::preflight::{self, Preflight};
-use crate::rig::{self, Program, Rig, Started, own_pid};
-use crate::subject::Subject;
+use crate::rig::{self, Program, Rig, RigJob, Started, own_pid};
 
 /// The hidden argument that makes this suite a supervisor.
 pub const SUPERVISE: &str = "__supervise";
@@ -27,11 +26,7 @@ pub const SUPERVISE: &str = "__supervise";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) task: Task,
-    pub(crate) subject: Subject,
-    /// The factor by which every budget is stretched.
-    pub(crate) slow: f64,
-    /// How long a check waits for an attach that it builds on, before `slow` stretches it.
-    pub(crate) patience: Duration,
+    pub(crate) rig: RigJob,
     /// A fresh directory, with a path short enough for sockets.
     pub(crate) root: PathBuf,
 }
@@ -171,8 +166,8 @@ fn watch_parent() -> io::Result<impl Future<Output = ()>> {
 }
 
 async fn run(job: Job) -> io::Result<Answer> {
-    let Job { task, subject, slow, patience, root } = job;
-    let rig = Rig::new(subject, slow, patience, &root)?;
+    let Job { task, rig, root } = job;
+    let rig = Rig::new(rig, &root)?;
     match task {
         Task::Preflight { within } => Ok(Answer::Preflight(preflight::meet(rig, within).await)),
         Task::Host => {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     dialect::Dialect,
     fault::Fault,
-    green::{Builder, Green, Provisioner},
+    green::{self, Builder, Green, Provisioner},
     hello::EXTENSIONS,
     manner::Manner,
 };
@@ -104,6 +104,9 @@ fn schema(examples: &Value) -> String {
 
 fn offer(mut component: component::Builder<'_>, kind: Kind, green: Green) -> Result<(), capnp::Error> {
     match kind {
+        Kind::Builder if green.manner.commits(Fault::SessionDiesOnUnknownMethod) => {
+            component.set_image_builder(green::touchy_client(Builder(green)));
+        }
         Kind::Builder => component.set_image_builder(capnp_rpc::new_client(Builder(green))),
         Kind::Provisioner => component.set_provisioner(capnp_rpc::new_client(Provisioner(green))),
         Kind::Unset => component.set_unset(()),

@@ -134,6 +134,60 @@ pub(crate) enum Fault {
     Reconnects,
     /// It ignores SIGTERM.
     IgnoresSigterm,
+
+    /// It crashes on the configuration `null`.
+    PanicsOnNull,
+    /// It throws for a configuration that is wrong.
+    ExceptionForBadConfig,
+    /// It answers an object beside the errors.
+    BuildDespiteError,
+    /// It answers neither an object nor an error.
+    SilentNoBuild,
+    /// Its prepare leaves a file in TMPDIR.
+    PrepareCreatesFiles,
+    /// Its prepare opens a connection.
+    PrepareDialsCloud,
+    /// It finds more wrong with a configuration when it sees it again.
+    PrepareAccumulates,
+    /// It takes values that its schema refuses.
+    SchemaStricterThanCode,
+    /// It refuses one of the examples of its schema.
+    ExampleRefused,
+    /// It ignores keys that it does not know.
+    IgnoresUnknownKeys,
+    /// The paths of all its diagnostics are empty.
+    EmptyPaths,
+    /// The paths of its diagnostics are names of fields in its source.
+    GoFieldNamePaths,
+
+    /// It crashes when an unknown method is called.
+    SessionDiesOnUnknownMethod,
+    /// Its diagnostics have no summary.
+    EmptySummary,
+    /// The summaries of its diagnostics have many lines.
+    MultiPageSummary,
+    /// Its diagnostics begin with the head of a stack trace.
+    TracebackInSummary,
+    /// After it refused a configuration it refuses a good one, too.
+    PoisonedAfterError,
+
+    /// Each prepare leaves a descriptor open.
+    FdLeak,
+
+    /// It overflows its stack on deep nesting.
+    RecursionOverflow,
+    /// It throws for a configuration above 64 KiB.
+    SmallBuffer,
+    /// It makes letters small as the user's language does.
+    LocaleLowercase,
+    /// It crashes on a configuration that is not UTF-8.
+    #[value(name = "panics-on-bad-utf8")]
+    PanicsOnBadUtf8,
+
+    /// It throws when a struct is larger than it knows.
+    RejectsExtraFields,
+    /// It crashes when a field that it uses is missing.
+    PanicsOnShortStruct,
 }
 
 impl Fault {
@@ -179,6 +233,24 @@ impl Fault {
             Self::Orphan => "exit.host-killed",
             Self::Reconnects => "exit.no-redial",
             Self::IgnoresSigterm => "exit.terminate-signal",
+            Self::PanicsOnNull | Self::ExceptionForBadConfig => "prepare.answers",
+            Self::BuildDespiteError | Self::SilentNoBuild => "prepare.errors-xor-object",
+            Self::PrepareCreatesFiles | Self::PrepareDialsCloud => "prepare.pure",
+            Self::PrepareAccumulates => "prepare.repeatable",
+            Self::SchemaStricterThanCode | Self::ExampleRefused => "prepare.schema-agrees",
+            Self::IgnoresUnknownKeys => "prepare.unknown-key",
+            Self::EmptyPaths | Self::GoFieldNamePaths => "prepare.diagnostic-paths",
+            Self::SessionDiesOnUnknownMethod => "error.unimplemented",
+            Self::EmptySummary | Self::MultiPageSummary => "error.readable",
+            Self::TracebackInSummary => "error.no-internals",
+            Self::PoisonedAfterError => "error.session-survives",
+            Self::FdLeak => "resource.fds-steady",
+            Self::RecursionOverflow => "robust.deep-nesting",
+            Self::SmallBuffer => "limits.config-1mib",
+            Self::LocaleLowercase => "text.locale",
+            Self::PanicsOnBadUtf8 => "text.invalid-utf8",
+            Self::RejectsExtraFields => "evolve.extra-fields",
+            Self::PanicsOnShortStruct => "evolve.shorter-structs",
         }
     }
 }

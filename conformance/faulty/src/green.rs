@@ -3,12 +3,15 @@ mod artifact;
 mod builder;
 mod config;
 mod outcome;
+mod prepare;
 mod provisioner;
+mod touchy;
 
 use std::time::{Duration, Instant};
 
 pub(crate) use builder::Builder;
 pub(crate) use provisioner::Provisioner;
+pub(crate) use touchy::client as touchy_client;
 
 use crate::{
     dialect::{Dialect, Null},
@@ -23,6 +26,11 @@ pub(crate) struct Green {
     pub(crate) manner: Manner,
     /// When its hello was made.
     pub(crate) born: Instant,
+}
+
+#[expect(clippy::panic, reason = "a crash is what is imitated here")]
+fn crash(on: &str) -> ! {
+    panic!("did not expect {on}")
 }
 
 impl Green {

@@ -61,13 +61,7 @@ impl Rig {
     fn doomed_host(&self) -> io::Result<(Process, BufReader<Receiver>)> {
         let root = self.places.sockets.join(format!("d{}", self.hosts.replace(self.hosts.get() + 1)));
         std::fs::create_dir(&root)?;
-        let job = Job {
-            task: Task::Host,
-            subject: self.subject.clone(),
-            slow: self.record.slow(),
-            patience: self.patience(),
-            root,
-        };
+        let job = Job { task: Task::Host, rig: self.job.clone(), root };
         let mut line = serde_json::to_vec(&job)?;
         line.push(b'\n');
         let started = Program::ourselves().args([SUPERVISE]).stdin(Stdio::piped()).start()?;

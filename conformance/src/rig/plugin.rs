@@ -162,6 +162,26 @@ impl Plugin {
         self.record.saw(Some(self.index), expected.into(), held, observed.into())
     }
 
+    /// Records a promise about many things at once; those that broke it are told, the first of them in full.
+    pub fn saw_of_all(&self, expected: impl Into<String>, total: usize, broken: Vec<String>) -> bool {
+        let observed = match broken.len() {
+            0 => format!("{total} of {total} did"),
+            1 => format!("1 of {total} did not: {}", broken[0]),
+            more => format!("{more} of {total} did not, such as {}", broken[0]),
+        };
+        self.saw(expected, broken.is_empty(), observed)
+    }
+
+    /// Whether anything was recorded so far, on any process of the rig.
+    pub fn has_observations(&self) -> bool {
+        !self.record.observations().is_empty()
+    }
+
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
+    }
+
     /// Records something that was looked at, with the time that it took beside its limit (before `--slow`).
     pub fn saw_in(
         &self,

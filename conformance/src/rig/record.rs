@@ -27,11 +27,6 @@ impl Record {
         }
     }
 
-    /// The user's `--slow`.
-    pub(super) fn slow(&self) -> f64 {
-        self.slow
-    }
-
     /// How long an attach is waited for, before `--slow` stretches it.
     pub(super) fn patience(&self) -> Duration {
         self.patience

@@ -13,6 +13,7 @@ use super::{
     artifact::Artifact,
     config::{Config, Problem},
     outcome::{Ended, Once, Said, say, write},
+    prepare::{self, Verdict},
 };
 
 /// Prepares builds.
@@ -25,12 +26,13 @@ impl image_builder::Server for Builder {
         mut results: image_builder::PrepareResults,
     ) -> Result<(), capnp::Error> {
         self.0.greet().await?;
-        match Config::read(params.get()?.get_config()?.as_bytes()) {
-            Ok(config) => {
-                results.get().set_build(capnp_rpc::new_client(Build { config, once: Once::default() }))
-            }
-            Err(problems) => write(&problems, |count| results.get().init_diagnostics(count)),
+        let params = params.get()?;
+        let Verdict { config, problems } =
+            prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;
+        if let Some(config) = config {
+            results.get().set_build(capnp_rpc::new_client(Build { config, once: Once::default() }));
         }
+        write(&problems, |count| results.get().init_diagnostics(count));
         Ok(())
     }
 }

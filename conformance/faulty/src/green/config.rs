@@ -3,8 +3,10 @@ use packwire_schema::work_capnp::diagnostic::{self, Severity};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::fault::Fault;
+
 /// What the author of a template may write. The schema in hello says the same.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) name: String,
@@ -29,6 +31,30 @@ impl Problem {
         Self { summary: summary.to_owned(), path: path.to_owned() }
     }
 
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Tells it in the wrong way, where that is the fault.
+    pub(crate) fn spoil(&mut self, fault: Option<Fault>) {
+        match fault {
+            Some(Fault::EmptyPaths) => self.path.clear(),
+            Some(Fault::GoFieldNamePaths) => self.path = field_name(&self.path),
+            Some(Fault::EmptySummary) => self.summary.clear(),
+            Some(Fault::MultiPageSummary) => self.summary = format!("{}\n", self.summary).repeat(200),
+            Some(Fault::TracebackInSummary) => {
+                self.summary = format!("Traceback (most recent call last): {}", self.summary);
+            }
+            // In Turkish, the small letter of `I` has no dot.
+            Some(Fault::LocaleLowercase)
+                if std::env::var("LC_ALL").is_ok_and(|all| all.starts_with("tr")) =>
+            {
+                self.path = self.path.replace('I', "ı").to_lowercase();
+            }
+            _ => {}
+        }
+    }
+
     /// Fills in the diagnostic of an error.
     pub(crate) fn write(&self, mut diagnostic: diagnostic::Builder<'_>) {
         let Self { summary, path } = self;
@@ -36,6 +62,13 @@ impl Problem {
         diagnostic.set_summary(summary);
         diagnostic.set_path(path);
     }
+}
+
+/// `/lines/1` as `Lines.1`.
+fn field_name(path: &str) -> String {
+    let path = path.replacen('/', "", 1).replace('/', ".");
+    let mut letters = path.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 impl Config {

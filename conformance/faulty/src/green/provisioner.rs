@@ -10,6 +10,7 @@ use super::{
     Green,
     config::Config,
     outcome::{Ended, Once, Said, say, write},
+    prepare::{self, Verdict},
 };
 
 /// Prepares provisioning.
@@ -22,14 +23,13 @@ impl provisioner::Server for Provisioner {
         mut results: provisioner::PrepareResults,
     ) -> Result<(), capnp::Error> {
         self.0.greet().await?;
-        match Config::read(params.get()?.get_config()?.as_bytes()) {
-            Ok(config) => {
-                results
-                    .get()
-                    .set_provision(capnp_rpc::new_client(Provision { config, once: Once::default() }));
-            }
-            Err(problems) => write(&problems, |count| results.get().init_diagnostics(count)),
+        let params = params.get()?;
+        let Verdict { config, problems } =
+            prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;
+        if let Some(config) = config {
+            results.get().set_provision(capnp_rpc::new_client(Provision { config, once: Once::default() }));
         }
+        write(&problems, |count| results.get().init_diagnostics(count));
         Ok(())
     }
 }

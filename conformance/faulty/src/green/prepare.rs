@@ -1,0 +1,139 @@
+//! What both components do with a configuration, and everything that can be done wrong with it.
+use std::{cell::Cell, cell::RefCell, collections::HashSet, fs::File, net::UdpSocket, path::PathBuf};
+
+use packwire_schema::work_capnp::context;
+
+use super::{
+    Green,
+    config::{Config, Problem},
+    crash,
+};
+use crate::fault::Fault;
+
+/// What `prepare` answers.
+pub(super) struct Verdict {
+    /// The configuration to make an object of.
+    pub(super) config: Option<Config>,
+    /// What is wrong with it.
+    pub(super) problems: Vec<Problem>,
+}
+
+thread_local! {
+    /// What faults remember from one call to the next.
+    static SEEN: RefCell<HashSet<Vec<u8>>> = RefCell::default();
+    static POISONED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Reads a configuration; an error is an exception, which only a fault throws.
+pub(super) fn read(green: Green, text: &[u8], context: context::Reader<'_>) -> Result<Verdict, capnp::Error> {
+    let fault = green.manner.fault();
+    before(fault, text, context)?;
+    let verdict = match Config::read(text) {
+        Ok(config) => Verdict { config: Some(config), problems: Vec::new() },
+        Err(problems) => Verdict { config: None, problems },
+    };
+    after(fault, text, verdict)
+}
+
+/// What a fault does before it looks at the configuration.
+fn before(fault: Option<Fault>, text: &[u8], context: context::Reader<'_>) -> Result<(), capnp::Error> {
+    match fault {
+        Some(Fault::PanicsOnNull) if text == b"null" => crash("null"),
+        Some(Fault::PanicsOnBadUtf8) if std::str::from_utf8(text).is_err() => crash("no UTF-8"),
+        Some(Fault::PanicsOnShortStruct) if context.get_host_version()?.is_empty() => crash("no version"),
+        Some(Fault::RejectsExtraFields) if is_larger_than_known(context)? => {
+            return Err(capnp::Error::failed("the context is too large".to_owned()));
+        }
+        Some(Fault::SmallBuffer) if text.len() > 64 << 10 => {
+            return Err(capnp::Error::failed("the buffer is full".to_owned()));
+        }
+        Some(Fault::RecursionOverflow) => drop(depth(text)),
+        Some(Fault::PrepareCreatesFiles) => {
+            let directory = std::env::var_os("TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from);
+            drop(File::create(directory.join("validated")));
+        }
+        Some(Fault::PrepareDialsCloud) => {
+            let socket = UdpSocket::bind("127.0.0.1:0")?;
+            socket.connect("127.0.0.1:9")?;
+            std::mem::forget(socket);
+        }
+        Some(Fault::FdLeak) => std::mem::forget(File::open("/dev/null")?),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What a fault makes of the verdict.
+fn after(fault: Option<Fault>, text: &[u8], verdict: Verdict) -> Result<Verdict, capnp::Error> {
+    let Verdict { mut config, mut problems } = verdict;
+    let bad = config.is_none();
+    match fault {
+        Some(Fault::ExceptionForBadConfig) if bad => {
+            return Err(capnp::Error::failed("the configuration is bad".to_owned()));
+        }
+        Some(Fault::BuildDespiteError) if bad => config = Some(Config::default()),
+        Some(Fault::SilentNoBuild) => problems.clear(),
+        Some(Fault::PrepareAccumulates)
+            if bad && !SEEN.with_borrow_mut(|seen| seen.insert(text.to_vec())) =>
+        {
+            problems.push(Problem::at("", "it was wrong before, too"));
+        }
+        Some(Fault::SchemaStricterThanCode) => forgive(&mut config, &mut problems, |path| path == "/keep"),
+        Some(Fault::IgnoresUnknownKeys) => forgive(&mut config, &mut problems, is_unknown),
+        Some(Fault::ExampleRefused) if config.as_ref().is_some_and(|config| config.lines.len() == 2) => {
+            config = None;
+            problems.push(Problem::at("/lines", "two are one too many"));
+        }
+        Some(Fault::PoisonedAfterError) => {
+            if POISONED.replace(bad) && !bad {
+                config = None;
+                problems.push(Problem::at("", "the last configuration was wrong"));
+            }
+        }
+        _ => problems.iter_mut().for_each(|problem| problem.spoil(fault)),
+    }
+    Ok(Verdict { config, problems })
+}
+
+/// Overlooks some problems; without any the configuration is that of nobody in particular.
+fn forgive(config: &mut Option<Config>, problems: &mut Vec<Problem>, forgiven: impl Fn(&str) -> bool) {
+    problems.retain(|problem| !forgiven(problem.path()));
+    if problems.is_empty() && config.is_none() {
+        *config = Some(Config::default());
+    }
+}
+
+fn is_unknown(path: &str) -> bool {
+    let known = ["/name", "/lines", "/keep", "/wait"];
+    !path.is_empty() && !known.iter().any(|known| path.starts_with(known))
+}
+
+/// How deep a text is nested, found with much of the stack for each level.
+fn depth(text: &[u8]) -> usize {
+    let opens = |byte: &u8| matches!(byte, b'[' | b'{');
+    match text.iter().position(opens) {
+        Some(at) => {
+            let frame = std::hint::black_box([0_u8; 4096]);
+            1 + depth(&text[at + 1..]) + usize::from(frame[at % 4096])
+        }
+        None => 0,
+    }
+}
+
+/// Whether the struct is larger than this version's, beside its texts.
+fn is_larger_than_known(context: context::Reader<'_>) -> Result<bool, capnp::Error> {
+    let texts = [
+        context.get_run_id()?,
+        context.get_build_name()?,
+        context.get_builder_type()?,
+        context.get_component_type()?,
+        context.get_template_dir()?,
+        context.get_working_dir()?,
+        context.get_host_name()?,
+        context.get_host_version()?,
+        context.get_extensions()?,
+    ];
+    let words = |length: usize| if length == 0 { 0 } else { (length + 1).div_ceil(8) };
+    let known: usize = 10 + texts.iter().map(|text| words(text.len())).sum::<usize>();
+    Ok(context.total_size()?.word_count > known as u64)
+}

@@ -1,0 +1,49 @@
+//! What preparing leaves behind: nothing.
+
+use std::collections::BTreeSet;
+
+use super::Tried;
+use crate::check::Checked;
+use crate::rig::{Attached, Manners, Rig};
+
+/// Compares files, children and sockets before and after.
+pub(super) async fn pure(rig: &Rig) -> Checked {
+    let session = rig.attach(Manners::default()).await?;
+    let before = Traces::of(rig, &session);
+    let tried = Tried::all(rig, &session).await?;
+    let after = Traces::of(rig, &session);
+    // What was prepared lives until now: a connection of its own would be open.
+    drop(tried);
+    let plugin = &session.plugin;
+    for (what, before, after) in [
+        ("file", before.files, after.files),
+        ("child", before.children, after.children),
+        ("socket", before.sockets, after.sockets),
+    ] {
+        let new: Vec<&String> = after.difference(&before).collect();
+        plugin.saw(format!("prepare makes no {what}"), new.is_empty(), format!("new: {new:?}"));
+    }
+    Ok(())
+}
+
+struct Traces {
+    files: BTreeSet<String>,
+    children: BTreeSet<String>,
+    sockets: BTreeSet<String>,
+}
+
+impl Traces {
+    fn of(rig: &Rig, session: &Attached) -> Self {
+        let files = rig.places().litter();
+        let children = session.plugin.descendants();
+        let sockets = session.plugin.sockets();
+        Self {
+            files: files.iter().map(|path| path.display().to_string()).collect(),
+            children: children.into_iter().map(|relative| relative.command).collect(),
+            sockets: sockets
+                .into_iter()
+                .map(|socket| format!("{} to {:?}", socket.family, socket.remote))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! `prepare`, of every kind that has it.
+
+use std::time::{Duration, Instant};
+
+use capnp::capability::{Client, Promise, Response};
+use futures::FutureExt;
+use futures::future::{LocalBoxFuture, join_all};
+use packwire_schema::builder_capnp::{build, image_builder};
+use packwire_schema::component_capnp::component;
+use packwire_schema::connector_capnp::{connection, connector};
+use packwire_schema::data_source_capnp::{data_source, query};
+use packwire_schema::post_processor_capnp::{post_process, post_processor};
+use packwire_schema::provisioner_capnp::{provision, provisioner};
+use packwire_schema::work_capnp::context;
+
+use super::Diagnostic;
+use super::diagnostic::told;
+use crate::check::Stop;
+use crate::components::{Offered, offered, text};
+use crate::rig::{Attached, Rig};
+
+/// How long `prepare` may take.
+pub(crate) const PREPARE: Duration = Duration::from_secs(30);
+/// How many calls are sent before their answers are awaited.
+const SIDE_BY_SIDE: usize = 16;
+
+/// A component that prepares, as its hello offers it.
+pub(crate) struct Preparer {
+    /// ``builder `custom-cloud` ``.
+    pub(crate) title: String,
+    /// Its configSchema, as it was declared.
+    pub(crate) schema: String,
+    capability: Capability,
+}
+
+enum Capability {
+    Builder(image_builder::Client),
+    Provisioner(provisioner::Client),
+    PostProcessor(post_processor::Client),
+    DataSource(data_source::Client),
+    Communicator(connector::Client),
+}
+
+/// One prepared use of a component.
+#[derive(Clone)]
+pub(crate) enum Object {
+    Build(build::Client),
+    Provision(provision::Client),
+    PostProcess(post_process::Client),
+    Query(query::Client),
+    Connection(connection::Client),
+}
+
+/// What `prepare` answered.
+#[derive(Clone)]
+pub(crate) struct Prepared {
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) object: Option<Object>,
+}
+
+/// What came of calling `prepare`.
+#[derive(Clone)]
+pub(crate) enum Answer {
+    Given(Prepared),
+    /// An exception, or an answer that cannot be read.
+    Threw(String),
+    /// Nothing, in the time that it may take.
+    Silent,
+}
+
+impl Answer {
+    /// What it was, if it was an answer.
+    pub(crate) fn given(&self) -> Option<&Prepared> {
+        match self {
+            Self::Given(prepared) => Some(prepared),
+            Self::Threw(_) | Self::Silent => None,
+        }
+    }
+
+    /// The diagnostics, none if it was no answer.
+    pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
+        self.given().map_or(&[], |prepared| &prepared.diagnostics)
+    }
+
+    /// Whether it holds an error diagnostic.
+    pub(crate) fn refuses(&self) -> bool {
+        self.diagnostics().iter().any(Diagnostic::is_error)
+    }
+
+    /// In a line, for a report.
+    pub(crate) fn told(&self) -> String {
+        match self {
+            Self::Given(Prepared { diagnostics, object }) => {
+                let object = if object.is_some() { "an object" } else { "no object" };
+                format!("it answered {object} and {}", told(diagnostics))
+            }
+            Self::Threw(error) => format!("it threw: {error}"),
+            Self::Silent => "no answer came".to_owned(),
+        }
+    }
+
+    /// What two equal answers have in common, in whatever order the diagnostics come.
+    pub(crate) fn essence(&self) -> String {
+        match self {
+            Self::Given(Prepared { diagnostics, object }) => {
+                let mut lines: Vec<String> = diagnostics.iter().map(Diagnostic::in_full).collect();
+                lines.sort();
+                let object = if object.is_some() { "an object" } else { "no object" };
+                format!("{object}; {}", lines.join("; "))
+            }
+            Self::Threw(_) | Self::Silent => self.told(),
+        }
+    }
+}
+
+/// The components of a session that prepare; without one the check has nothing to try.
+pub(crate) fn preparers(session: &Attached) -> Result<Vec<Preparer>, Stop> {
+    let components = session.plugin.read("the list of components", session.hello.read().and_then(offered))?;
+    let found: Vec<Preparer> = components.iter().filter_map(Preparer::of).collect();
+    if found.is_empty() {
+        return Err(Stop::NotApplicable("hooks and commands have no prepare".to_owned()));
+    }
+    Ok(found)
+}
+
+impl Preparer {
+    fn of(offered: &Offered<'_>) -> Option<Self> {
+        let capability = match offered.reader.which().ok()? {
+            component::ImageBuilder(capability) => Capability::Builder(capability.ok()?),
+            component::Provisioner(capability) => Capability::Provisioner(capability.ok()?),
+            component::PostProcessor(capability) => Capability::PostProcessor(capability.ok()?),
+            component::DataSource(capability) => Capability::DataSource(capability.ok()?),
+            component::Communicator(capability) => Capability::Communicator(capability.ok()?),
+            component::Hook(_) | component::Command(_) | component::Unset(()) => return None,
+        };
+        Some(Self {
+            title: offered.title.clone(),
+            schema: text(offered.reader.get_config_schema()).ok()?,
+            capability,
+        })
+    }
+
+    /// Calls `prepare` with any bytes as the configuration.
+    pub(crate) async fn prepare(&self, rig: &Rig, config: &[u8]) -> Answer {
+        self.prepare_as(rig, config, "").await
+    }
+
+    /// The same for a run of this id; validation has none.
+    pub(crate) async fn prepare_as(&self, rig: &Rig, config: &[u8], run: &str) -> Answer {
+        answer(rig, self.call(rig, config, run)).await
+    }
+
+    /// Calls `prepare` with many configurations, several at once, and answers in their order.
+    pub(crate) async fn prepare_all(
+        &self,
+        rig: &Rig,
+        configs: impl IntoIterator<Item = &[u8]>,
+    ) -> Vec<Answer> {
+        let configs: Vec<&[u8]> = configs.into_iter().collect();
+        let mut answers = Vec::new();
+        for some in configs.chunks(SIDE_BY_SIDE) {
+            answers.extend(join_all(some.iter().map(|config| self.prepare(rig, config))).await);
+        }
+        answers
+    }
+
+    /// The capability without its type, and the id of its interface.
+    pub(crate) fn untyped(&self) -> (Client, u64) {
+        use capnp::traits::HasTypeId;
+        match &self.capability {
+            Capability::Builder(client) => (client.client.clone(), image_builder::Client::TYPE_ID),
+            Capability::Provisioner(client) => (client.client.clone(), provisioner::Client::TYPE_ID),
+            Capability::PostProcessor(client) => (client.client.clone(), post_processor::Client::TYPE_ID),
+            Capability::DataSource(client) => (client.client.clone(), data_source::Client::TYPE_ID),
+            Capability::Communicator(client) => (client.client.clone(), connector::Client::TYPE_ID),
+        }
+    }
+
+    fn call(&self, rig: &Rig, config: &[u8], run: &str) -> Call {
+        macro_rules! call {
+            ($client:expr, $object:ident, $has:ident, $take:ident) => {{
+                let mut request = $client.prepare_request();
+                let mut params = request.get();
+                params.set_config(capnp::text::Reader(config));
+                fill(params.init_context(), rig, run);
+                let answer = request.send().promise;
+                async move {
+                    let answer = answer.await?;
+                    let answer = answer.get()?;
+                    let diagnostics = Diagnostic::read_all(answer.get_diagnostics()?)?;
+                    let object = answer.$has().then(|| answer.$take().map(Object::$object)).transpose()?;
+                    Ok(Prepared { diagnostics, object })
+                }
+                .boxed_local()
+            }};
+        }
+        match &self.capability {
+            Capability::Builder(client) => call!(client, Build, has_build, get_build),
+            Capability::Provisioner(client) => call!(client, Provision, has_provision, get_provision),
+            Capability::PostProcessor(client) => {
+                call!(client, PostProcess, has_post_process, get_post_process)
+            }
+            Capability::DataSource(client) => call!(client, Query, has_query, get_query),
+            Capability::Communicator(client) => call!(client, Connection, has_connection, get_connection),
+        }
+    }
+}
+
+type Call = LocalBoxFuture<'static, capnp::Result<Prepared>>;
+
+async fn answer(rig: &Rig, call: Call) -> Answer {
+    match tokio::time::timeout(rig.stretch(PREPARE), call).await {
+        Ok(Ok(prepared)) => Answer::Given(prepared),
+        Ok(Err(error)) => Answer::Threw(error.extra),
+        Err(_) => Answer::Silent,
+    }
+}
+
+/// What a host says of itself and of the place of use; a run has an id, validation has none.
+pub(crate) fn fill(mut context: context::Builder<'_>, rig: &Rig, run: &str) {
+    let work = rig.places().work.display().to_string();
+    context.set_on_error(context::OnError::Cleanup);
+    context.set_host_name("conformance");
+    context.set_host_version(env!("CARGO_PKG_VERSION"));
+    context.set_template_dir(&work[..]);
+    context.set_working_dir(&work[..]);
+    context.set_run_id(run);
+    if !run.is_empty() {
+        context.set_build_name("conformance");
+        context.set_builder_type("conformance");
+    }
+}
+
+impl Object {
+    /// Ends its use.
+    pub(crate) async fn close(&self, rig: &Rig) {
+        macro_rules! close {
+            ($client:expr) => {{
+                let answer = $client.close_request().send().promise;
+                // Whether it answers is no check's business here.
+                drop(tokio::time::timeout(rig.stretch(Duration::from_secs(10)), answer).await);
+            }};
+        }
+        match self {
+            Self::Build(client) => close!(client),
+            Self::Provision(client) => close!(client),
+            Self::PostProcess(client) => close!(client),
+            Self::Query(client) => close!(client),
+            Self::Connection(client) => close!(client),
+        }
+    }
+}
+
+/// How long a call took, beside its answer.
+pub(crate) async fn timed<T>(call: impl Future<Output = T>) -> (T, Duration) {
+    let began = Instant::now();
+    let answer = call.await;
+    (answer, began.elapsed())
+}
+
+/// Calls whatever method on whatever interface, with empty parameters.
+pub(crate) async fn call_unknown(
+    rig: &Rig,
+    capability: &Client,
+    interface: u64,
+    method: u16,
+) -> Option<Result<(), String>> {
+    use capnp::any_pointer;
+    let request = capability.new_call::<any_pointer::Owned, any_pointer::Owned>(interface, method, None);
+    let answer: Promise<Response<any_pointer::Owned>, capnp::Error> = request.send().promise;
+    match tokio::time::timeout(rig.stretch(Duration::from_secs(10)), answer).await {
+        Ok(Ok(_)) => Some(Ok(())),
+        Ok(Err(error)) => Some(Err(error.extra)),
+        Err(_) => None,
+    }
+}
