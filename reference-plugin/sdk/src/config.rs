@@ -21,6 +21,10 @@ pub use schema::schema_of;
 pub trait Config: DeserializeOwned + JsonSchema + Send + 'static {}
 impl<C: DeserializeOwned + JsonSchema + Send + 'static> Config for C {}
 
+/// The configuration of what has nothing to configure.
+#[derive(Debug, Clone, Copy, Default, serde::Deserialize, JsonSchema)]
+pub struct Empty {}
+
 /// Reads one configuration, as `prepare` does before it asks the component.
 ///
 /// # Errors

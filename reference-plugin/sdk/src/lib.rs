@@ -57,13 +57,17 @@
 //!   written; all problems are found together, with their places, before the component sees anything.
 //! - **Failures** are [`Stop`]s, made for `?`: what went wrong is told to the person who wrote the template.
 //! - **Cancellation** is waited for, [`unless_cancelled`] does it; what was half done is undone before the answer.
+//! - **Services** of the host come with a run, in its [`Environment`]: directories, a cache, ports, keys. What outlives a
+//!   crash is [remembered](Environment::remember) before it is made, and a [`Recover`] removes what was left.
 //! - **Logs** go through [`log`]; what a user should see, through the [`Ui`]. Panics fail one call, not the plugin.
 //! - **Tests** need no process: [`testing`].
 //!
 //! Several components in one program: [`Plugin`].
 mod builder;
+mod command;
 pub mod config;
 mod connector;
+mod data_source;
 mod files;
 mod lent;
 mod lines;
@@ -71,23 +75,32 @@ pub mod log;
 pub mod machine;
 mod opened;
 mod plugin;
+mod post_processor;
 mod provisioner;
+mod recover;
 mod session;
 mod stop;
 pub mod testing;
 pub mod tree;
 
 pub use builder::{Build, Builder, Built};
+pub use command::Command;
 pub use config::schema_of;
 pub use connector::{Connection, Connector};
+pub use data_source::{DataSource, Query};
 pub use files::FilesArtifact;
 pub use lent::{BuildRun, unless_cancelled};
 pub use packwire_wire::{
     Aborted, Artifact, ArtifactDestroy, ArtifactInfo, Broken, CommandIo, Communicator, CommunicatorInfo,
-    ConnectionRun, Context, Diagnostic, Exit, FileInfo, Hook, HookRun, OnError, Outcome,
-    RemoteCancellation as Cancellation, RemoteCommand, RemoteCommunicator, RemoteEnvironment as Environment,
-    RemoteProcess, RemoteUi as Ui, Severity, StreamReceiver, StreamSender, pipe, process::signal_name,
+    Component, ConnectionRun, Context, Diagnostic, Exit, FileInfo, Held, Hook, HookRun,
+    HostCommandRun as CommandRun, InputFate, KeyPair, Kind, OnError, Outcome, PostProcessRun, QueryRun,
+    RemoteArtifact, RemoteCancellation as Cancellation, RemoteCapability, RemoteCommand, RemoteCommunicator,
+    RemoteComponents as Components, RemoteEnvironment as Environment, RemoteLedgerEntry as LedgerEntry,
+    RemoteProcess, RemoteTunnel, RemoteUi as Ui, Severity, StreamReceiver, StreamSender, TunnelIo, pipe,
+    process::signal_name,
 };
 pub use plugin::Plugin;
+pub use post_processor::{PostProcess, PostProcessed, PostProcessor};
 pub use provisioner::{Provision, ProvisionRun, Provisioner};
+pub use recover::{Recover, Recovering};
 pub use stop::{Stop, done, outcome};

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use packwire_wire::{Component, Hook, Kind, OfferedCapability, OfferedHook, limits};
 
 use crate::{
-    Builder, Connector, Provisioner, builder::ServedBuilder, connector::ServedConnector, opened::Opened,
-    provisioner::ServedProvisioner, session,
+    Builder, Command, Connector, DataSource, PostProcessor, Provisioner, Recover, builder::ServedBuilder,
+    command::ServedCommand, connector::ServedConnector, data_source::ServedDataSource, opened::Opened,
+    post_processor::ServedPostProcessor, provisioner::ServedProvisioner, recover::ServedRecovery, session,
 };
 
 /// A plugin and the components that it offers.
@@ -47,6 +48,33 @@ impl Plugin {
     #[must_use]
     pub fn provisioner(self, name: &str, provisioner: impl Provisioner) -> Self {
         self.with(ServedProvisioner::offer(name, provisioner))
+    }
+
+    /// The same, with a post-processor.
+    #[must_use]
+    pub fn post_processor(self, name: &str, post_processor: impl PostProcessor) -> Self {
+        self.with(ServedPostProcessor::offer(name, post_processor))
+    }
+
+    /// The same, with a data source.
+    #[must_use]
+    pub fn data_source(self, name: &str, data_source: impl DataSource) -> Self {
+        self.with(ServedDataSource::offer(name, data_source))
+    }
+
+    /// The same, with a command of the host's command line.
+    #[must_use]
+    pub fn command(self, name: &str, command: impl Command) -> Self {
+        self.with(ServedCommand::offer(name, command))
+    }
+
+    /// The same, where crashed runs of the component that was added last are cleaned up after by `recover`.
+    #[must_use]
+    pub fn recovering(mut self, recover: impl Recover) -> Self {
+        if let Some(last) = self.components.last_mut() {
+            last.recovery = Some(ServedRecovery::offer(recover));
+        }
+        self
     }
 
     /// The same, with a communicator.
@@ -101,26 +129,52 @@ pub(crate) fn described(
 }
 
 /// The whole `main` of a plugin with one builder; its name and version are those of the calling crate.
+///
+/// `serve_builder!("disk", Disk, recovering: Disk)` offers a [`Recover`] beside it.
 #[macro_export]
 macro_rules! serve_builder {
-    ($name:expr, $builder:expr) => {
-        $crate::main_of!(builder($name, $builder));
+    ($name:expr, $builder:expr $(, recovering: $recover:expr)?) => {
+        $crate::main_of!(builder($name, $builder) $(.recovering($recover))?);
+    };
+}
+
+/// The whole `main` of a plugin with one post-processor; its name and version are those of the calling crate.
+#[macro_export]
+macro_rules! serve_post_processor {
+    ($name:expr, $post_processor:expr $(, recovering: $recover:expr)?) => {
+        $crate::main_of!(post_processor($name, $post_processor) $(.recovering($recover))?);
+    };
+}
+
+/// The whole `main` of a plugin with one data source; its name and version are those of the calling crate.
+#[macro_export]
+macro_rules! serve_data_source {
+    ($name:expr, $data_source:expr) => {
+        $crate::main_of!(data_source($name, $data_source));
+    };
+}
+
+/// The whole `main` of a plugin with one command; its name and version are those of the calling crate.
+#[macro_export]
+macro_rules! serve_command {
+    ($name:expr, $command:expr) => {
+        $crate::main_of!(command($name, $command));
     };
 }
 
 /// The whole `main` of a plugin with one provisioner; its name and version are those of the calling crate.
 #[macro_export]
 macro_rules! serve_provisioner {
-    ($name:expr, $provisioner:expr) => {
-        $crate::main_of!(provisioner($name, $provisioner));
+    ($name:expr, $provisioner:expr $(, recovering: $recover:expr)?) => {
+        $crate::main_of!(provisioner($name, $provisioner) $(.recovering($recover))?);
     };
 }
 
 /// The whole `main` of a plugin with one communicator; its name and version are those of the calling crate.
 #[macro_export]
 macro_rules! serve_communicator {
-    ($name:expr, $connector:expr) => {
-        $crate::main_of!(communicator($name, $connector));
+    ($name:expr, $connector:expr $(, recovering: $recover:expr)?) => {
+        $crate::main_of!(communicator($name, $connector) $(.recovering($recover))?);
     };
 }
 
@@ -135,9 +189,12 @@ macro_rules! serve_hook {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! main_of {
-    ($kind:ident($($component:expr),+)) => {
+    ($kind:ident($($component:expr),+) $(.recovering($recover:expr))?) => {
         fn main() -> ::std::process::ExitCode {
-            $crate::Plugin::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")).$kind($($component),+).serve()
+            $crate::Plugin::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+                .$kind($($component),+)
+                $(.recovering($recover))?
+                .serve()
         }
     };
 }

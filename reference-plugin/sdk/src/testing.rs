@@ -36,7 +36,9 @@
 //! ```
 mod host;
 mod machine;
+mod seen;
+mod services;
 mod session;
 
-pub use host::{Finished, Host, Opened};
+pub use host::{Finished, Host, Opened, Processed};
 pub use machine::{File, Machine};

@@ -6,25 +6,29 @@ use std::{
 };
 
 use packwire_wire::{
-    ArtifactInfo, BuildLent, BuildOutcome, ConnectionLent, ConnectionOutcome, Context, Diagnostic,
-    Environment, Hook, HookRun, OfferedCommunicator, OfferedEnvironment, OfferedHook, OfferedProgress,
-    OfferedUi, Outcome, Prepared, Progress, ProvisionLent, RemoteArtifact, RemoteCapability,
-    RemoteCommunicator, Reply, Ui,
+    Artifact, ArtifactInfo, BuildLent, BuildOutcome, Component, Components, ConnectionLent,
+    ConnectionOutcome, Context, Hook, HookLent, HookRun, HostCommandLent, InputFate, Kind, OfferedArtifact,
+    OfferedCapability, OfferedCommunicator, OfferedComponents, OfferedEnvironment, OfferedHook, OfferedUi,
+    Outcome, PostProcessLent, PostProcessOutcome, Prepared, ProvisionLent, QueryLent, QueryOutcome,
+    RecoveryLent, RemoteArtifact, RemoteCapability, RemoteCommunicator,
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Machine, session::Session};
-use crate::{Builder, Connector, Plugin, Provisioner, Stop, done};
+use super::{Machine, services::Services, session::Session};
+use crate::{
+    Builder, Command, Connector, DataSource, Plugin, PostProcessor, Provisioner, Recover, Stop, done,
+};
 
 /// A host for one component under test. Clones are the same host.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     context: Context,
-    machines: BTreeMap<String, Machine>,
-    provisioning: Option<Outcome>,
+    pub(super) machines: BTreeMap<String, Machine>,
+    pub(super) provisioning: Option<Outcome>,
     cancellation: CancellationToken,
     told: Arc<Mutex<Vec<String>>>,
+    pub(super) services: Services,
 }
 
 impl Host {
@@ -73,7 +77,7 @@ impl Host {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, what: &str, text: &str) {
+    pub(super) fn note(&self, what: &str, text: &str) {
         self.locked().extend(text.lines().map(|line| format!("{what}: {line}")));
     }
 
@@ -123,6 +127,121 @@ impl Host {
             cancellation: self.cancellation.clone(),
         };
         done(provision.run(lent).await?)
+    }
+
+    /// Prepares and runs a post-processor on an artifact.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, or why the work stopped.
+    pub async fn post_process(
+        &self,
+        post_processor: impl PostProcessor,
+        config: Value,
+        artifact: impl Artifact,
+    ) -> Result<Processed, Stop> {
+        let session = Session::of(plugin().post_processor("under-test", post_processor)).await?;
+        let RemoteCapability::PostProcessor(remote) = session.component()? else { return Err(other_kind()) };
+        let work = prepared(remote.prepare(config.to_string(), self.context.clone()).await?)?;
+        let lent = PostProcessLent {
+            ui: OfferedUi::new(self.clone()),
+            artifact: OfferedArtifact::new(artifact),
+            generated_data: "{}".to_owned(),
+            environment: OfferedEnvironment::new(self.clone()),
+            cancellation: self.cancellation.clone(),
+        };
+        let (artifact, input) = match work.run(lent).await? {
+            PostProcessOutcome::Artifact { artifact, input } => (Some(artifact), input),
+            PostProcessOutcome::Nothing { input } => (None, input),
+            PostProcessOutcome::Failed(diagnostics) => return Err(Stop::Failed(diagnostics)),
+            PostProcessOutcome::Cancelled => return Err(Stop::Cancelled),
+        };
+        let generated_data = Value::Null;
+        let finished = Finished { artifact, generated_data, host: self.clone(), _session: session };
+        Ok(Processed { finished, input })
+    }
+
+    /// Prepares and runs a data source; answers the value.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, or why nothing was found.
+    pub async fn query(&self, data_source: impl DataSource, config: Value) -> Result<Value, Stop> {
+        let session = Session::of(plugin().data_source("under-test", data_source)).await?;
+        let RemoteCapability::DataSource(remote) = session.component()? else { return Err(other_kind()) };
+        let query = prepared(remote.prepare(config.to_string(), self.context.clone()).await?)?;
+        let lent = QueryLent {
+            ui: OfferedUi::new(self.clone()),
+            environment: OfferedEnvironment::new(self.clone()),
+            cancellation: self.cancellation.clone(),
+        };
+        match query.run(lent).await? {
+            QueryOutcome::Value(value) => serde_json::from_str(&value)
+                .map_err(|error| Stop::failed(format!("what it found is no JSON: {error}"))),
+            QueryOutcome::Failed(diagnostics) => Err(Stop::Failed(diagnostics)),
+            QueryOutcome::Cancelled => Err(Stop::Cancelled),
+        }
+    }
+
+    /// Runs a command with these arguments, beside the components of `known`; answers its exit status.
+    ///
+    /// # Errors
+    /// It broke the protocol.
+    pub async fn run_command(
+        &self,
+        command: impl Command,
+        arguments: &[&str],
+        known: Plugin,
+    ) -> Result<i32, Stop> {
+        let session = Session::of(plugin().command("under-test", command)).await?;
+        let RemoteCapability::Command(remote) = session.component()? else { return Err(other_kind()) };
+        let lent = HostCommandLent {
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            ui: OfferedUi::new(self.clone()),
+            environment: OfferedEnvironment::new(self.clone()),
+            components: OfferedComponents::new(Known(known.components)),
+            cancellation: self.cancellation.clone(),
+        };
+        Ok(remote.run(lent).await?)
+    }
+
+    /// Calls a hook as the host does, without a machine.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub async fn call_hook(&self, hook: impl Hook, event: &str, data: &Value) -> Result<(), Stop> {
+        let session = Session::of(plugin().hook("under-test", "Under test", hook)).await?;
+        let RemoteCapability::Hook(remote) = session.component()? else { return Err(other_kind()) };
+        let lent = HookLent {
+            ui: Some(OfferedUi::new(self.clone())),
+            communicator: None,
+            data: data.to_string(),
+            environment: Some(OfferedEnvironment::new(self.clone())),
+            cancellation: self.cancellation.clone().into(),
+        };
+        done(remote.run(event, lent).await?)
+    }
+
+    /// Has what is still [remembered](Self::remembered) dealt with; what that settles is remembered no more.
+    ///
+    /// # Errors
+    /// What could not be dealt with.
+    pub async fn recover(&self, recover: impl Recover, config: Value) -> Result<(), Stop> {
+        let offered = plugin().hook("under-test", "Under test", Nobody).recovering(recover);
+        let session = Session::of(offered).await?;
+        let Some(recovery) = session.recovery() else { return Err(other_kind()) };
+        let lent = RecoveryLent {
+            config: config.to_string(),
+            context: self.context.clone(),
+            entries: self.services.entries(self),
+            ui: OfferedUi::new(self.clone()),
+            environment: OfferedEnvironment::new(self.clone()),
+            cancellation: self.cancellation.clone(),
+        };
+        done(recovery.recover(lent).await?)
+    }
+
+    /// What the component said that outlives a crash, and has not settled: its last words of each.
+    pub fn remembered(&self) -> Vec<String> {
+        self.services.remembered()
     }
 
     /// Prepares and opens a communicator.
@@ -192,6 +311,37 @@ impl Finished {
     }
 }
 
+/// What a post-processor yielded.
+#[derive(Debug)]
+pub struct Processed {
+    /// Its artifact, if it made one.
+    pub finished: Finished,
+    /// What shall become of its input.
+    pub input: InputFate,
+}
+
+/// The components that a command may look at.
+struct Known(Vec<Component<OfferedCapability>>);
+
+impl Components for Known {
+    async fn list(&self) -> Vec<Component<OfferedCapability>> {
+        self.0.clone()
+    }
+
+    async fn find(&self, kind: Kind, name: String) -> Option<Component<OfferedCapability>> {
+        self.0.iter().find(|one| one.kind() == kind && one.name == name).cloned()
+    }
+}
+
+/// A component beside which a recovery is offered.
+struct Nobody;
+
+impl Hook for Nobody {
+    async fn run(&self, _: HookRun) -> Outcome {
+        Outcome::Done
+    }
+}
+
 /// An open communicator, with the session in which it lives.
 #[derive(Debug)]
 pub struct Opened {
@@ -204,67 +354,5 @@ impl Opened {
     /// Ends the session without closing the communicator, and waits until the plugin has cleaned up.
     pub async fn leave(self) {
         self.session.leave().await;
-    }
-}
-
-impl Ui for Host {
-    async fn say(&self, text: String) {
-        self.note("say", &text);
-    }
-
-    async fn message(&self, text: String) {
-        self.note("message", &text);
-    }
-
-    async fn error(&self, text: String) {
-        self.note("error", &text);
-    }
-
-    async fn machine(&self, category: String, args: Vec<String>) {
-        self.note("machine", &format!("{category} {}", args.join(",")));
-    }
-
-    async fn ask(&self, query: String, _: bool) -> Reply {
-        self.note("ask", &query);
-        Reply::Refused("nobody is there".to_owned())
-    }
-
-    async fn progress(&self, label: String, total: u64) -> OfferedProgress {
-        self.note("progress", &format!("{label}, {total} bytes"));
-        OfferedProgress::new(Unseen)
-    }
-
-    async fn mask(&self, _: String) {
-        self.note("mask", "a secret");
-    }
-}
-
-/// Progress, which nobody looks at.
-struct Unseen;
-
-impl Progress for Unseen {
-    async fn update(&self, _: u64) {}
-    async fn finish(&self) {}
-}
-
-impl Hook for Host {
-    async fn run(&self, run: HookRun) -> Outcome {
-        let machine = if run.communicator.is_some() { "with" } else { "without" };
-        self.note("hook", &format!("{} {machine} a machine, {}", run.event, run.data));
-        self.provisioning.clone().unwrap_or(Outcome::Done)
-    }
-}
-
-impl Environment for Host {
-    async fn communicator(
-        &self,
-        kind: String,
-        config: String,
-    ) -> Result<OfferedCommunicator, Vec<Diagnostic>> {
-        self.note("communicator", &format!("{kind} {config}"));
-        let machine = self.machines.get(&kind);
-        let machine =
-            machine.ok_or_else(|| vec![Diagnostic::error(format!("there is no communicator `{kind}`"))])?;
-        Ok(OfferedCommunicator::new(machine.clone()))
     }
 }

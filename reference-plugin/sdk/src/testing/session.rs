@@ -1,6 +1,6 @@
 //! A plugin and its host in one process.
 use packwire_wire::{
-    Attachment, Guest, RemoteCapability, Room, attach, memory,
+    Attachment, Guest, RemoteCapability, RemoteRecovery, Room, attach, memory,
     process::{Offer, Token},
     receive,
 };
@@ -38,6 +38,11 @@ impl Session {
     pub(super) fn component(&self) -> Result<&RemoteCapability, Stop> {
         let first = self.guest.hello().components.first();
         first.map(|component| &component.capability).ok_or_else(|| Stop::failed("there is no component"))
+    }
+
+    /// What deals with what crashes of the one component left.
+    pub(super) fn recovery(&self) -> Option<&RemoteRecovery> {
+        self.guest.hello().components.first()?.recovery.as_ref()
     }
 
     /// Ends the session as a host does that says `leave`.
