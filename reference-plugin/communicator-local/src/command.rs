@@ -1,7 +1,10 @@
 //! One command, from its line to its exit.
 use std::{io, path::Path, pin::pin};
 
-use packwire_plugin::{Cancellation, CommandIo, Exit, RemoteCommand, StreamReceiver};
+use packwire_plugin::{
+    Cancellation, CommandIo, Exit, RemoteCommand, StreamReceiver,
+    process::{Group, Program},
+};
 use tokio::{
     io::AsyncWriteExt,
     process::{ChildStderr, ChildStdin, ChildStdout},
@@ -9,17 +12,14 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{
-    group::Group,
-    output::{self, AFTERGLOW},
-};
+use crate::output::{self, AFTERGLOW};
 
 /// Runs a command, and brings back what it left in the background.
 pub(crate) async fn run(directory: &Path, command: RemoteCommand, io: CommandIo) -> (Exit, Option<Group>) {
     if command.pty {
         return (unstarted("this communicator has no terminals", io).await, None);
     }
-    let started = Group::start(&command.line, directory, io.stdin.is_some());
+    let started = Group::start(&program(&command.line, directory, io.stdin.is_some()));
     let (group, pipes) = match started.and_then(|mut group| Ok((Pipes::of(&mut group)?, group))) {
         Ok((pipes, group)) => (group, pipes),
         Err(error) => return (unstarted(&format!("the command cannot be started: {error}"), io).await, None),
@@ -46,6 +46,18 @@ pub(crate) async fn run(directory: &Path, command: RemoteCommand, io: CommandIo)
         },
     };
     (delivered(exit, sent), group.filter(Group::is_occupied))
+}
+
+/// The shell that runs a line in a directory.
+fn program(line: &str, directory: &Path, with_input: bool) -> Program {
+    Program {
+        executable: "/bin/sh".into(),
+        arguments: vec!["-c".into(), line.into()],
+        // What a command leaves there goes with the communicator.
+        environment: vec![("TMPDIR".into(), directory.into())],
+        directory: Some(directory.to_owned()),
+        with_input,
+    }
 }
 
 /// Ends the streams of a command that was never started, and says why.

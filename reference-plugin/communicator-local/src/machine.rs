@@ -9,12 +9,12 @@ use std::{
 
 use packwire_plugin::{
     Cancellation, CommandIo, Communicator, CommunicatorInfo, Exit, FileInfo, Outcome, RemoteCommand,
-    StreamReceiver, StreamSender, outcome, tree,
+    StreamReceiver, StreamSender, outcome, process::Group, tree,
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::{command, group::Group, transfer};
+use crate::{command, transfer};
 
 /// This machine, while it is open.
 #[derive(Debug)]

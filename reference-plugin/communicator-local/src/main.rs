@@ -18,7 +18,6 @@
 //! with it, even after this plugin was killed.
 mod command;
 mod connector;
-mod group;
 mod machine;
 mod output;
 #[cfg(test)]

@@ -32,7 +32,7 @@ impl Provisioner for Shell {
 impl Provision for Plan {
     async fn run(self, run: ProvisionRun) -> Result<(), Stop> {
         let folder = "printf %s \"${TMPDIR:-/tmp}\"";
-        let folder = machine::output(&run.communicator, folder, &run.cancellation).await?;
+        let folder = machine::output(run.machine()?, folder, &run.cancellation).await?;
         for script in &self.scripts {
             let name = script.name();
             run.ui.say(format!("Provisioning with {name}")).await?;
@@ -54,9 +54,9 @@ impl Plan {
         path: &str,
         content: Vec<u8>,
     ) -> Result<(), Stop> {
-        machine::upload(&run.communicator, path, content, SCRIPT_MODE).await?;
+        machine::upload(run.machine()?, path, content, SCRIPT_MODE).await?;
         let command = self.command.fill(&self.vars, &quoted_if_needed(path));
-        let exit = machine::run_showing(&run.communicator, command, &run.cancellation, &run.ui).await?;
+        let exit = machine::run_showing(run.machine()?, command, &run.cancellation, &run.ui).await?;
         machine::succeeded(name, exit, &self.valid_exit_codes)
     }
 }
@@ -96,7 +96,8 @@ fn with_unix_line_ends(content: &[u8]) -> Vec<u8> {
 async fn remove(run: &ProvisionRun, path: &str) {
     let uncancelled = Cancellation::local(CancellationToken::new());
     let command = format!("rm -f {}", quoted(path));
-    if let Err(Stop::Failed(diagnostics)) = machine::output(&run.communicator, command, &uncancelled).await {
+    let Ok(machine) = run.machine() else { return };
+    if let Err(Stop::Failed(diagnostics)) = machine::output(machine, command, &uncancelled).await {
         for one in diagnostics {
             packwire_plugin::log::warn(format!("{path} is left on the machine: {}", one.summary));
         }

@@ -76,6 +76,7 @@ pub mod machine;
 mod opened;
 mod plugin;
 mod post_processor;
+pub mod process;
 mod provisioner;
 mod recover;
 mod session;

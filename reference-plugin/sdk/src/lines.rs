@@ -34,9 +34,8 @@ pub(crate) trait Chunks {
 }
 
 /// Tells the lines of both streams until both have ended.
-pub(crate) async fn listen<S, T, F>(stdout: S, stderr: S, mut tell: T)
+pub(crate) async fn listen<T, F>(stdout: impl Chunks, stderr: impl Chunks, mut tell: T)
 where
-    S: Chunks,
     T: FnMut(Line) -> F,
     F: Future<Output = ()>,
 {

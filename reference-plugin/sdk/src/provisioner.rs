@@ -22,6 +22,8 @@ pub trait Provisioner: Send + Sync + 'static {
     const SUMMARY: &'static str;
     /// CommonMark for whoever wants to use it.
     const DOCUMENTATION: &'static str = "";
+    /// Whether it works on a machine. One that does not also runs where the builder has none.
+    const NEEDS_COMMUNICATOR: bool = true;
 
     /// Checks what a type cannot say, all of it, and has no effect outside.
     ///
@@ -32,7 +34,7 @@ pub trait Provisioner: Send + Sync + 'static {
 
 /// Something to do to a machine, ready to run once.
 pub trait Provision: Send + Sync + 'static {
-    /// Does it, through the communicator alone.
+    /// Does it, to the machine through its communicator alone.
     fn run(self, run: ProvisionRun) -> impl Future<Output = Result<(), Stop>> + Send;
 }
 
@@ -41,14 +43,27 @@ pub trait Provision: Send + Sync + 'static {
 pub struct ProvisionRun {
     /// Where to say what happens.
     pub ui: Ui,
-    /// The way to the machine.
-    pub communicator: RemoteCommunicator,
     /// What the builder says of the machine: a JSON object.
     pub generated_data: String,
     /// The host's services, where the host lent them.
     pub environment: Option<Environment>,
     /// When to stop.
     pub cancellation: Cancellation,
+    communicator: Option<RemoteCommunicator>,
+}
+
+impl ProvisionRun {
+    /// The way to the machine.
+    ///
+    /// # Errors
+    /// There is none, as can be only where [`Provisioner::NEEDS_COMMUNICATOR`] is false.
+    pub fn machine(&self) -> Result<&RemoteCommunicator, Stop> {
+        self.communicator.as_ref().ok_or_else(no_machine)
+    }
+}
+
+fn no_machine() -> Stop {
+    Stop::failed("this provisioner needs a machine, and the builder has none")
 }
 
 pub(crate) struct ServedProvisioner<P: Provisioner> {
@@ -61,7 +76,7 @@ impl<P: Provisioner> ServedProvisioner<P> {
         let config = Reader::new();
         Component {
             config_schema: config.schema(),
-            needs_communicator: true,
+            needs_communicator: P::NEEDS_COMMUNICATOR,
             ..described(
                 name,
                 (P::SUMMARY, P::DOCUMENTATION),
@@ -77,19 +92,22 @@ impl<P: Provisioner> packwire_wire::Provisioner for ServedProvisioner<P> {
     async fn prepare(&self, config: String, context: Context) -> Prepared<Self::Provision> {
         self.config
             .prepare(&config, &context, |config, context| self.provisioner.prepare(config, context))
-            .map(ServedProvision)
+            .map(|provision| ServedProvision { provision, needs_communicator: P::NEEDS_COMMUNICATOR })
     }
 }
 
-pub(crate) struct ServedProvision<P>(P);
+pub(crate) struct ServedProvision<P> {
+    provision: P,
+    needs_communicator: bool,
+}
 
 impl<P: Provision> packwire_wire::Provision for ServedProvision<P> {
     async fn run(self, run: packwire_wire::ProvisionRun) -> Outcome {
         let packwire_wire::ProvisionRun { ui, communicator, generated_data, environment, cancellation } = run;
-        let Some(communicator) = communicator else {
-            return Outcome::failed("this provisioner needs a machine, and the builder has none");
-        };
-        let run = ProvisionRun { ui, communicator, generated_data, environment, cancellation };
-        outcome(self.0.run(run).await)
+        if self.needs_communicator && communicator.is_none() {
+            return outcome(Err(no_machine()));
+        }
+        let run = ProvisionRun { ui, generated_data, environment, cancellation, communicator };
+        outcome(self.provision.run(run).await)
     }
 }

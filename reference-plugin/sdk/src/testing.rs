@@ -19,7 +19,7 @@
 //! # }
 //! impl Provision for Greeting {
 //!     async fn run(self, run: ProvisionRun) -> Result<(), Stop> {
-//!         let exit = machine::run_showing(&run.communicator, "hello", &run.cancellation, &run.ui).await?;
+//!         let exit = machine::run_showing(run.machine()?, "hello", &run.cancellation, &run.ui).await?;
 //!         machine::succeeded("the greeting", exit, &[0])
 //!     }
 //! }

@@ -26,6 +26,7 @@ pub struct Host {
     context: Context,
     pub(super) machines: BTreeMap<String, Machine>,
     pub(super) provisioning: Option<Outcome>,
+    generated_data: Option<Value>,
     cancellation: CancellationToken,
     told: Arc<Mutex<Vec<String>>>,
     pub(super) services: Services,
@@ -61,6 +62,12 @@ impl Host {
     #[must_use]
     pub fn provisioning(self, outcome: Outcome) -> Self {
         Self { provisioning: Some(outcome), ..self }
+    }
+
+    /// The same, whose builder says this of the machine: a JSON object.
+    #[must_use]
+    pub fn with_generated_data(self, generated_data: Value) -> Self {
+        Self { generated_data: Some(generated_data), ..self }
     }
 
     /// Cancels what runs, and what will.
@@ -116,13 +123,31 @@ impl Host {
         config: Value,
         machine: &Machine,
     ) -> Result<(), Stop> {
+        let machine = OfferedCommunicator::new(machine.clone());
+        self.provision_with(provisioner, config, Some(machine)).await
+    }
+
+    /// Prepares and runs a provisioner that needs no machine.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, or why the work stopped.
+    pub async fn provision_nothing(&self, provisioner: impl Provisioner, config: Value) -> Result<(), Stop> {
+        self.provision_with(provisioner, config, None).await
+    }
+
+    async fn provision_with(
+        &self,
+        provisioner: impl Provisioner,
+        config: Value,
+        communicator: Option<OfferedCommunicator>,
+    ) -> Result<(), Stop> {
         let session = Session::of(plugin().provisioner("under-test", provisioner)).await?;
         let RemoteCapability::Provisioner(remote) = session.component()? else { return Err(other_kind()) };
         let provision = prepared(remote.prepare(config.to_string(), self.context.clone()).await?)?;
         let lent = ProvisionLent {
             ui: OfferedUi::new(self.clone()),
-            communicator: Some(OfferedCommunicator::new(machine.clone())),
-            generated_data: "{}".to_owned(),
+            communicator,
+            generated_data: self.generated_data.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string),
             environment: OfferedEnvironment::new(self.clone()),
             cancellation: self.cancellation.clone(),
         };

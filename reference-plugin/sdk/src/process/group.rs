@@ -1,37 +1,41 @@
-//! A command's processes: a process group with an owner that ends it on every path.
+//! A program and its children: a process group with an owner that ends it on every path.
 //!
 //! The leader stays unreaped until the last signal was sent, so that its id, which is the group's, is nobody else's.
 use std::{
     io,
     os::unix::process::CommandExt,
-    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use packwire_plugin::{Exit, signal_name};
+use packwire_wire::{Exit, process::signal_name};
 use rustix::{
     io::retry_on_intr,
     process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Program;
+
 /// How long those that were asked to terminate may take.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The processes of one command. Dropped, they are killed.
+/// The processes of one program: itself, and its children that stayed in its process group. Dropped, they are killed.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub struct Group {
     leader: Child,
     id: Pid,
 }
 
 impl Group {
-    /// Has the shell run a line in a directory.
-    pub(crate) fn start(line: &str, directory: &Path, with_input: bool) -> io::Result<Self> {
+    /// Starts a program, with pipes for its output.
+    ///
+    /// # Errors
+    /// The system could not start it.
+    pub fn start(program: &Program) -> io::Result<Self> {
         // Where SIGCHLD is ignored, as can be inherited, the system would give the leader's id away.
         drop(signal(SignalKind::child())?);
-        let mut leader = command(line, directory, with_input).spawn()?;
+        let mut leader = command(program).spawn()?;
         match i32::try_from(leader.id()).ok().and_then(Pid::from_raw) {
             Some(id) => Ok(Self { leader, id }),
             None => {
@@ -42,12 +46,12 @@ impl Group {
     }
 
     /// The pipes of the leader, each once.
-    pub(crate) fn pipes(&mut self) -> &mut Child {
+    pub fn pipes(&mut self) -> &mut Child {
         &mut self.leader
     }
 
     /// Waits until the leader has ended, and says how. It stays unreaped.
-    pub(crate) async fn ended(&self) -> Exit {
+    pub async fn ended(&self) -> Exit {
         let id = self.id;
         let waited = tokio::task::spawn_blocking(move || {
             retry_on_intr(|| waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT))
@@ -59,7 +63,7 @@ impl Group {
     }
 
     /// Asks all processes to terminate, and kills after a while what is left.
-    pub(crate) async fn end(self) {
+    pub async fn end(self) {
         self.signal(Signal::TERM);
         // A stopped one could not hear it.
         self.signal(Signal::CONT);
@@ -71,7 +75,7 @@ impl Group {
     }
 
     /// Whether others than the leader are left. True where that cannot be seen.
-    pub(crate) fn is_occupied(&self) -> bool {
+    pub fn is_occupied(&self) -> bool {
         let Ok(all) = std::fs::read_dir("/proc") else { return true };
         let names = all.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let leader = self.id.to_string();
@@ -108,13 +112,15 @@ fn read(status: &WaitIdStatus) -> Exit {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the room that starts commands; Group ends them")]
-fn command(line: &str, directory: &Path, with_input: bool) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(line).current_dir(directory).process_group(0);
-    // What a command leaves there goes with the communicator.
-    command.env("TMPDIR", directory);
-    command.stdin(if with_input { Stdio::piped() } else { Stdio::null() });
+#[expect(clippy::disallowed_methods, reason = "the room that starts programs; Group ends them")]
+fn command(program: &Program) -> Command {
+    let Program { executable, arguments, environment, directory, with_input } = program;
+    let mut command = Command::new(executable);
+    command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value))).process_group(0);
+    if let Some(directory) = directory {
+        command.current_dir(directory);
+    }
+    command.stdin(if *with_input { Stdio::piped() } else { Stdio::null() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
