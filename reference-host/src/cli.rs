@@ -38,6 +38,9 @@ pub enum Command {
     /// Check a template without building
     #[command(after_help = "Flags may be written with one dash: -var, -only=a,b")]
     Validate(Validate),
+    /// Deal with what runs have left that crashed
+    #[command(after_help = "Flags may be written with one dash: -list, -var")]
+    Recover(Recover),
     /// List the plugins that were found, and every candidate that was not taken
     Plugins,
     /// Print the version
@@ -78,6 +81,23 @@ pub struct Validate {
     /// Check the template's own text only: no variables, no plugins
     #[arg(long)]
     pub syntax_only: bool,
+}
+
+/// `packwire recover`
+#[derive(Debug, clap::Args)]
+pub struct Recover {
+    /// These runs alone; without any, all that are over
+    #[arg(value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// List what is left, and change nothing
+    #[arg(long)]
+    pub list: bool,
+    /// Set a variable again: values of `-var` are not on disk
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub variables: Vec<Given>,
+    /// Set variables from a JSON file, beside the files that the run had
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub variable_files: Vec<PathBuf>,
 }
 
 /// What `build` and `validate` have in common.

@@ -3,6 +3,7 @@
 mod hosting;
 mod invocation;
 mod plugins;
+mod recover;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -54,7 +55,7 @@ impl Args {
     fn wants_colours(&self) -> bool {
         match &self.command {
             Command::Build(build) => build.color,
-            Command::Validate(_) | Command::Plugins | Command::Version => true,
+            Command::Validate(_) | Command::Recover(_) | Command::Plugins | Command::Version => true,
         }
     }
 }
@@ -105,6 +106,7 @@ impl Desk {
         let served = match command {
             Command::Build(build) => self.plan(&build.choice).and_then(|planned| self.build(planned, &build)),
             Command::Validate(validate) => self.validate(&validate),
+            Command::Recover(recover) => self.recover(&recover),
             Command::Plugins => self.list_plugins(),
             Command::Version => {
                 self.version();

@@ -5,7 +5,9 @@ pub mod cli;
 pub mod command;
 pub mod exit;
 pub mod failure;
+pub mod ledger;
 pub mod log;
+pub mod places;
 pub mod plan;
 pub mod plugins;
 pub mod prepare;
@@ -16,5 +18,6 @@ pub mod template;
 pub mod ui;
 
 mod grace;
+mod lock;
 mod provision;
 mod spell;

@@ -31,6 +31,7 @@ pub struct Plugins {
 /// One plugin, whether its process lives or not.
 pub struct Plugin {
     name: String,
+    command: PluginCommand,
     launch: Launch,
     room: Room,
     state: tokio::sync::Mutex<State>,
@@ -50,6 +51,8 @@ enum State {
 /// A process of a plugin that has attached.
 pub struct Running {
     name: String,
+    command: PluginCommand,
+    id: u32,
     hello: Hello<RemoteCapability>,
     gone: CancellationToken,
     attached: Mutex<Option<Attached>>,
@@ -99,7 +102,13 @@ impl Plugins {
         };
         let log = Arc::new(PluginLog { name: name.clone(), log: self.log.clone() });
         let launch = Launch::new(program, Offer::ours(), log);
-        Plugin { name, launch, room: self.room.clone(), state: tokio::sync::Mutex::default() }
+        Plugin {
+            name,
+            command: command.clone(),
+            launch,
+            room: self.room.clone(),
+            state: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Tells every plugin to leave, all at once, and ends what has not left within `grace`.
@@ -159,6 +168,8 @@ impl Plugin {
         };
         let fresh = Arc::new(Running {
             name: self.name.clone(),
+            command: self.command.clone(),
+            id: attached.id(),
             hello: attached.hello().clone(),
             gone: attached.gone(),
             attached: Mutex::new(Some(attached)),
@@ -229,10 +240,32 @@ impl Running {
         &self.hello
     }
 
+    /// How it was started.
+    #[must_use]
+    pub fn command(&self) -> &PluginCommand {
+        &self.command
+    }
+
+    /// The id of the process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// Whether the process can be called no more.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.gone.is_cancelled()
+    }
+
+    /// The same for one that may be about to go.
+    pub async fn is_gone_within(&self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.gone.cancelled()).await.is_ok()
+    }
+
+    /// Ends what is left of a process that can be called no more, and waits until it has ended.
+    pub async fn buried(&self) {
+        self.departure().await;
     }
 
     /// The component that a template means by `name`: the one of that name, or the only one of its kind.

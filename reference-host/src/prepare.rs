@@ -9,8 +9,10 @@ use packwire_wire::{Context, Diagnostic, Prepared, RemoteBuild, RemoteCapability
 use tokio::task::JoinSet;
 
 use crate::catalog::Kind;
+use crate::ledger::Maker;
 use crate::plan::{Plan, PlannedBuild, PlannedComponent, PlannedProvisioner};
 use crate::plugins::{Plugin, PluginFailure, Plugins, Running};
+use crate::services::User;
 use crate::template::{Config, Source, Word};
 
 /// A component with a configuration, prepared in a process that may have died since.
@@ -249,6 +251,15 @@ impl Preparing {
         };
         self.remarks.push(Remark::new(build, &planned, what));
         used
+    }
+}
+
+impl<T> Use<T> {
+    /// Who it is while it runs in this process.
+    pub(crate) fn user(&self, running: &Arc<Running>) -> User {
+        let Self { name, plugin, kind, config, context, .. } = self;
+        let maker = Maker::new(context.build_name.clone(), *kind, &name.text, name.span.start, running);
+        User { maker, plugin: plugin.clone(), running: running.clone(), config: config.value.to_string() }
     }
 }
 

@@ -139,6 +139,7 @@ impl Provisioning {
             return Err(Failure::said(&who, vec![needs]));
         }
         let services = self.0.services.of_others(stop.clone());
+        services.used_by(provisioner.component.user(&running));
         let lent = self.lent(machine, &services, stop.clone());
         let run = async { provision.run(lent).await };
         let ran = within_grace(run, &stop, limits::CLEAN_UP, self.0.ui.heard()).await;

@@ -16,7 +16,7 @@ use crate::grace::within_grace;
 use crate::plugins::{Plugins, Running};
 use crate::prepare::{Ready, ReadyBuild};
 use crate::provision::{Provisioning, generated_data};
-use crate::services::Services;
+use crate::services::{Services, Stock};
 use crate::ui::{BuildResult, BuildUi, Summary, Terminal};
 
 /// What all builds of a run share.
@@ -26,6 +26,8 @@ pub struct Run {
     pub catalog: Arc<Catalog>,
     /// The processes.
     pub plugins: Arc<Plugins>,
+    /// What is lent to builds beside plugins.
+    pub stock: Arc<Stock>,
     /// Where builds print.
     pub terminal: Arc<Terminal>,
     /// What components may know; the build's own names are filled in.
@@ -81,6 +83,7 @@ impl Run {
         let services = Services::of_builder(
             self.catalog.clone(),
             self.plugins.clone(),
+            self.stock.clone(),
             ui.clone(),
             context,
             cancelled.clone(),
@@ -93,6 +96,7 @@ impl Run {
             cancellation: cancelled.clone(),
         };
         let (running, prepared) = builder.take().await.map_err(|refusal| Failure::refused(&who, refusal))?;
+        services.used_by(builder.user(&running));
         let built = within_grace(prepared.run(lent), &cancelled, limits::CLEAN_UP_BUILDER, ui.heard()).await;
         services.close().await;
         let built = match built {

@@ -20,6 +20,7 @@ use crate::plugins::{Plugins, Running};
 use crate::prepare::{Ready, Remark, Schemas};
 use crate::report::{Report, remarked};
 use crate::run::{Run, run};
+use crate::services::Stock;
 use crate::template::Source;
 use crate::ui::{Paint, announce_colours};
 
@@ -50,14 +51,16 @@ impl Desk {
     pub(super) fn build(&self, planned: Planned, build: &Build) -> Result<(), Failed> {
         let cancelled = CancellationToken::new();
         let environment = self.environment(&planned.withheld);
-        self.host(environment, &cancelled, async |plugins| {
-            let context = self.context(&planned);
+        let context = self.context(&planned);
+        let stock = Arc::new(Stock::of_run(self.places(), self.record(&planned, &context, &build.choice)));
+        let built = self.host(environment, &cancelled, async |plugins| {
             let Planned { plan, catalog, .. } = planned;
             let ready = unless(&cancelled, self.ready(plan, &plugins, &context)).await?;
             announce_colours(&self.out, ready.builds.iter().map(|build| build.name.as_str()));
             let shared = Run {
                 catalog,
                 plugins,
+                stock: stock.clone(),
                 terminal: self.out.clone(),
                 context,
                 at_a_time: build.parallel_builds,
@@ -66,7 +69,9 @@ impl Desk {
             let summary = run(ready, &shared).await;
             summary.print(&self.out);
             if summary.is_success() { Ok(()) } else { Err(Failed) }
-        })
+        });
+        self.close_ledger(&stock);
+        built
     }
 
     /// Checks a plan's configurations with their plugins, and runs nothing.
@@ -103,7 +108,7 @@ impl Desk {
     /// Starts the runtime that plugins live in, and has every plugin leave when the work is done.
     ///
     /// The first interrupt cancels the work, which cleans up; the second ends everything.
-    fn host(
+    pub(super) fn host(
         &self,
         environment: Vec<(OsString, OsString)>,
         cancelled: &CancellationToken,
@@ -187,7 +192,7 @@ impl Desk {
     }
 
     /// What plugins inherit: neither our own settings nor what the template calls sensitive.
-    fn environment(&self, withheld: &BTreeSet<String>) -> Vec<(OsString, OsString)> {
+    pub(super) fn environment(&self, withheld: &BTreeSet<String>) -> Vec<(OsString, OsString)> {
         let withheld: Vec<&String> = withheld.iter().collect();
         let own = self.invocation.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
         passed_on(own, &withheld)
