@@ -110,6 +110,7 @@ fn the_reference_plugins_pass_every_check() {
         "packer-builder-file",
         "packer-builder-null",
         "packer-communicator-local",
+        "packer-provisioner-file",
         "packer-provisioner-shell",
     ];
     let programs: Vec<PathBuf> = names.iter().map(|name| built(name, name)).collect();

@@ -1,11 +1,11 @@
 //! What the user writes, and what it becomes when it is in order.
 use std::path::{Path, PathBuf};
 
-use packwire_plugin::{Context, Diagnostic};
+use packwire_plugin::{Context, Diagnostic, machine::quoted};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::execute::{ExecuteCommand, quoted};
+use crate::execute::ExecuteCommand;
 
 const DEFAULT_SHEBANG: &str = "/bin/sh -e";
 const DEFAULT_COMMAND: &str = "chmod +x {{.Path}}; {{.Vars}} {{.Path}}";

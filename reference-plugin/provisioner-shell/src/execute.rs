@@ -44,11 +44,6 @@ impl ExecuteCommand {
     }
 }
 
-/// A word that the shell takes as it is.
-pub(crate) fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,10 +60,5 @@ mod tests {
         let wrong = ExecuteCommand::parse("{{ .Paht }}").unwrap_err();
         assert_eq!(wrong, "`{{ .Paht }}` means nothing here: `{{ .Vars }}` and `{{ .Path }}` do");
         assert_eq!(ExecuteCommand::parse("{{ .Path").unwrap_err(), "`{{` has no `}}`");
-    }
-
-    #[test]
-    fn a_quoted_word_is_one_word() {
-        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
     }
 }

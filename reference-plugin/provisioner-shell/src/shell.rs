@@ -2,14 +2,12 @@
 use std::hash::{BuildHasher, RandomState};
 
 use packwire_plugin::{
-    Cancellation, Context, Diagnostic, Provision, ProvisionRun, Provisioner, Stop, machine,
+    Cancellation, Context, Diagnostic, Provision, ProvisionRun, Provisioner, Stop,
+    machine::{self, quoted},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    config::{Config, Plan, Script},
-    execute::quoted,
-};
+use crate::config::{Config, Plan, Script};
 
 const SCRIPT_MODE: u32 = 0o755;
 

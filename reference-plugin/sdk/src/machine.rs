@@ -75,6 +75,11 @@ pub async fn output(
     Ok(stdout.join("\n"))
 }
 
+/// A word that the shells of Unix take as it is.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Whether a command ended with one of these statuses; `what` begins the sentence that says how else.
 ///
 /// # Errors
@@ -105,6 +110,11 @@ impl Chunks for StreamReceiver {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quoted_word_is_one_word() {
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+    }
 
     #[test]
     fn every_way_to_fail_is_named() {
