@@ -211,8 +211,6 @@ impl Plugin {
             Some(source) => format!("{why}: {source}"),
             None => why.to_string(),
         };
-        // Its name stands before this.
-        let what = what.strip_prefix("the plugin ").map_or_else(|| what.clone(), |rest| format!("it {rest}"));
         PluginFailure { plugin: self.name.clone(), what, last_lines, hint }
     }
 

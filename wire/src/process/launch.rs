@@ -75,14 +75,14 @@ pub struct Departure {
     pub last_lines: Vec<String>,
 }
 
-/// Why a plugin could not be used.
+/// Why a plugin could not be used. Whoever tells of it names the plugin first.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAttached {
     /// The system would not start it, or gave no place to listen.
-    #[error("the plugin could not be started")]
+    #[error("it could not be started")]
     Start(#[source] std::io::Error),
     /// It ended without having attached.
-    #[error("the plugin {} before it attached", .0.ended)]
+    #[error("it {} before it attached", .0.ended)]
     Exited(Departure),
     /// It speaks none of the versions of this host.
     #[error("{}", older(.0))]
@@ -91,7 +91,7 @@ pub enum NotAttached {
     #[error("this is a plugin of Packer's own protocol, which is not Packwire's")]
     Foreign,
     /// It did not attach in time.
-    #[error("the plugin did not attach within {} s", .within.as_secs_f32())]
+    #[error("it did not attach within {} s", .within.as_secs_f32())]
     Late {
         /// The time that it had.
         within: Duration,
@@ -99,7 +99,7 @@ pub enum NotAttached {
         last_lines: Vec<String>,
     },
     /// It attached against the protocol; this is what it was told.
-    #[error("the plugin attached against the protocol: {reason}")]
+    #[error("it attached against the protocol: {reason}")]
     Refused {
         /// What is wrong.
         reason: String,

@@ -41,7 +41,7 @@ async fn a_program_that_is_not_there() {
     let stage = Stage::new();
     let program = Program { executable: "/nowhere/packer-builder-x".into(), ..plugin(Behaviour::Good) };
     let refused = stage.launch(program).start(&stage.room).err().unwrap();
-    insta::assert_snapshot!(told(&refused), @"the plugin could not be started: /nowhere/packer-builder-x: No such file or directory (os error 2)");
+    insta::assert_snapshot!(told(&refused), @"it could not be started: /nowhere/packer-builder-x: No such file or directory (os error 2)");
 }
 
 #[tokio::test]
@@ -49,13 +49,13 @@ async fn a_program_that_is_none() {
     let stage = Stage::new();
     let program = Program { executable: "/etc/passwd".into(), ..plugin(Behaviour::Good) };
     let refused = stage.launch(program).start(&stage.room).err().unwrap();
-    insta::assert_snapshot!(told(&refused), @"the plugin could not be started: /etc/passwd: Permission denied (os error 13)");
+    insta::assert_snapshot!(told(&refused), @"it could not be started: /etc/passwd: Permission denied (os error 13)");
 }
 
 #[tokio::test]
 async fn a_plugin_that_exits_before_it_attaches() {
     insta::assert_snapshot!(told(&refused(Behaviour::ExitsFirst).await), @r"
-    the plugin exited with status 7 before it attached
+    it exited with status 7 before it attached
       it is ExitsFirst
       [ERROR] there is no licence
     ");
@@ -66,7 +66,7 @@ async fn a_plugin_that_is_killed_before_it_attaches() {
     let stage = Stage::new();
     let launch = stage.launch(wrapper("echo going >&2; kill -KILL $$"));
     insta::assert_snapshot!(told(&stage.refused(launch).await), @r"
-    the plugin was killed by signal KILL before it attached
+    it was killed by signal KILL before it attached
       going
     ");
 }
@@ -77,7 +77,7 @@ async fn a_wrapper_that_exits_while_its_child_holds_its_stderr() {
     let launch = stage.launch(wrapper(r#"echo "[ERROR] no child" >&2; sleep 1000 & exit 5"#));
     let refused = tokio::time::timeout(LONG, stage.refused(launch)).await.unwrap();
     insta::assert_snapshot!(told(&refused), @r"
-    the plugin exited with status 5 before it attached
+    it exited with status 5 before it attached
       [ERROR] no child
     ");
 }
@@ -98,7 +98,7 @@ async fn late(program: Program, line: &str) -> NotAttached {
 async fn a_plugin_that_never_attaches() {
     let refused = late(plugin(Behaviour::NeverAttaches), "it is NeverAttaches").await;
     insta::assert_snapshot!(told(&refused), @r"
-    the plugin did not attach within 0.3 s
+    it did not attach within 0.3 s
       it is NeverAttaches
     ");
 }
@@ -107,7 +107,7 @@ async fn a_plugin_that_never_attaches() {
 async fn a_program_that_dials_nobody() {
     let refused = late(wrapper("echo printed; exec sleep 1000"), "printed").await;
     insta::assert_snapshot!(told(&refused), @r"
-    the plugin did not attach within 0.3 s
+    it did not attach within 0.3 s
       printed
     ");
 }
@@ -115,7 +115,7 @@ async fn a_program_that_dials_nobody() {
 #[tokio::test]
 async fn a_plugin_with_another_token() {
     insta::assert_snapshot!(told(&refused(Behaviour::OtherToken).await), @r"
-    the plugin exited with status 3 before it attached
+    it exited with status 3 before it attached
       it is OtherToken
       it was refused: the token is not the one of this launch
     ");
@@ -124,7 +124,7 @@ async fn a_plugin_with_another_token() {
 #[tokio::test]
 async fn a_plugin_that_chose_a_version_that_nobody_offered() {
     insta::assert_snapshot!(told(&refused(Behaviour::OtherVersion).await), @r"
-    the plugin attached against the protocol: it chose protocol version 9, and the host offers 1
+    it attached against the protocol: it chose protocol version 9, and the host offers 1
       it is OtherVersion
       it was refused: it chose protocol version 9, and the host offers 1
     ");
@@ -151,7 +151,7 @@ async fn a_plugin_of_packers_own() {
 #[tokio::test]
 async fn a_plugin_without_a_name() {
     insta::assert_snapshot!(told(&refused(Behaviour::Nameless).await), @r"
-    the plugin attached against the protocol: its name has 0 bytes: 1 to 255 can be used
+    it attached against the protocol: its name has 0 bytes: 1 to 255 can be used
       it is Nameless
       it was refused: its name has 0 bytes: 1 to 255 can be used
     ");
@@ -160,7 +160,7 @@ async fn a_plugin_without_a_name() {
 #[tokio::test]
 async fn a_component_without_a_name() {
     insta::assert_snapshot!(told(&refused(Behaviour::NamelessComponent).await), @r#"
-    the plugin attached against the protocol: component "": a name has 1 to 64 lower-case letters, digits and inner hyphens
+    it attached against the protocol: component "": a name has 1 to 64 lower-case letters, digits and inner hyphens
       it is NamelessComponent
       it was refused: component "": a name has 1 to 64 lower-case letters, digits and inner hyphens
     "#);
@@ -169,7 +169,7 @@ async fn a_component_without_a_name() {
 #[tokio::test]
 async fn two_components_with_one_name() {
     insta::assert_snapshot!(told(&refused(Behaviour::TwinComponents).await), @r#"
-    the plugin attached against the protocol: it offers two builders called "twin"
+    it attached against the protocol: it offers two builders called "twin"
       it is TwinComponents
       it was refused: it offers two builders called "twin"
     "#);
@@ -178,7 +178,7 @@ async fn two_components_with_one_name() {
 #[tokio::test]
 async fn too_many_components() {
     insta::assert_snapshot!(told(&refused(Behaviour::CrowdOfComponents).await), @r"
-    the plugin attached against the protocol: it offers 257 components: 1 to 256 can be used
+    it attached against the protocol: it offers 257 components: 1 to 256 can be used
       it is CrowdOfComponents
       it was refused: it offers 257 components: 1 to 256 can be used
     ");
@@ -187,7 +187,7 @@ async fn too_many_components() {
 #[tokio::test]
 async fn no_component() {
     insta::assert_snapshot!(told(&refused(Behaviour::NoComponents).await), @r"
-    the plugin attached against the protocol: it offers 0 components: 1 to 256 can be used
+    it attached against the protocol: it offers 0 components: 1 to 256 can be used
       it is NoComponents
       it was refused: it offers 0 components: 1 to 256 can be used
     ");
