@@ -5,7 +5,7 @@ mod flags;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::exit::ExitCode;
 use crate::template::Given;
@@ -45,6 +45,9 @@ pub enum Command {
     Plugins,
     /// Print the version
     Version,
+    /// What a plugin offers as a command: its name, then its arguments as they were typed.
+    #[command(external_subcommand)]
+    External(Vec<OsString>),
 }
 
 /// `packwire build`
@@ -124,6 +127,10 @@ pub struct Choice {
 pub enum OnError {
     /// It is taken away
     Cleanup,
+    /// It stays as it is, and so does what else is half-made
+    Abort,
+    /// The error-cleanup provisioner runs, then it is taken away, as with `cleanup`
+    RunCleanupProvisioner,
 }
 
 /// Why there are no [`Args`].
@@ -143,8 +150,39 @@ impl Args {
     /// # Errors
     /// It asks for help, is wrong, or asks for what is not there yet.
     pub fn read(arguments: Vec<OsString>) -> Result<Self, UsageError> {
-        Ok(Self::try_parse_from(flags::rewritten(arguments)?)?)
+        Self::read_beside(arguments, &[])
     }
+
+    /// The same where plugins offer these commands, which help names.
+    ///
+    /// # Errors
+    /// As [`Args::read`].
+    pub fn read_beside(arguments: Vec<OsString>, commands: &[String]) -> Result<Self, UsageError> {
+        let matches = command(commands).try_get_matches_from(flags::rewritten(arguments)?)?;
+        Ok(Self::from_arg_matches(&matches)?)
+    }
+
+    /// Whether the help of the program itself is asked for.
+    #[must_use]
+    pub fn ask_for_help(arguments: &[OsString]) -> bool {
+        let first = arguments.get(1).and_then(|first| first.to_str());
+        arguments.len() < 2 || first.is_some_and(|first| ["-h", "--help", "-help"].contains(&first))
+    }
+
+    /// Our own commands.
+    #[must_use]
+    pub fn command_names() -> Vec<String> {
+        command(&[]).get_subcommands().map(|command| command.get_name().to_owned()).collect()
+    }
+}
+
+fn command(of_plugins: &[String]) -> clap::Command {
+    let command = Args::command();
+    if of_plugins.is_empty() {
+        return command;
+    }
+    let list: String = of_plugins.iter().map(|name| format!("  {name}\n")).collect();
+    command.after_help(format!("Commands of plugins:\n{list}\n{}", ExitCode::HELP))
 }
 
 fn variable(text: &str) -> Result<Given, String> {

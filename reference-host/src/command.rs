@@ -1,5 +1,7 @@
 //! What each command does, from the command line to the exit code.
 
+mod components;
+mod external;
 mod hosting;
 mod invocation;
 mod plugins;
@@ -9,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Kind, Naming};
 use crate::cli::{Args, Choice, Command, UsageError, Validate};
 use crate::exit::ExitCode;
 use crate::log::{Level, Log, LogError};
@@ -34,7 +36,9 @@ pub fn main() -> ExitCode {
 /// Does what the command line says.
 #[must_use]
 pub fn run(mut invocation: Invocation) -> ExitCode {
-    let args = Args::read(std::mem::take(&mut invocation.arguments));
+    let arguments = std::mem::take(&mut invocation.arguments);
+    let commands = if Args::ask_for_help(&arguments) { commands(&invocation) } else { Vec::new() };
+    let args = Args::read_beside(arguments, &commands);
     let colours = args.as_ref().map_or(true, Args::wants_colours);
     let (desk, refused) = Desk::open(invocation, colours);
     if let Some(refused) = refused {
@@ -51,11 +55,27 @@ pub fn run(mut invocation: Invocation) -> ExitCode {
     }
 }
 
+/// The commands that plugins offer, as far as names of files tell; what is wrong there is no concern of help.
+fn commands(invocation: &Invocation) -> Vec<String> {
+    let catalog = Catalog::find(&invocation.catalog_environment()).unwrap_or_default();
+    let singles = catalog.candidates.iter().filter_map(|candidate| match &candidate.naming {
+        Naming::Single { kind: Kind::Command, name } => Some(name.clone()),
+        Naming::Single { .. } | Naming::Family { .. } => None,
+    });
+    let mut names: Vec<String> = singles.collect();
+    names.sort();
+    names
+}
+
 impl Args {
     fn wants_colours(&self) -> bool {
         match &self.command {
             Command::Build(build) => build.color,
-            Command::Validate(_) | Command::Recover(_) | Command::Plugins | Command::Version => true,
+            Command::Validate(_)
+            | Command::Recover(_)
+            | Command::Plugins
+            | Command::Version
+            | Command::External(_) => true,
         }
     }
 }
@@ -64,7 +84,7 @@ impl Args {
 struct Desk {
     invocation: Invocation,
     out: Arc<Terminal>,
-    err: Terminal,
+    err: Arc<Terminal>,
     log: Arc<Log>,
     secrets: Arc<Secrets>,
 }
@@ -88,17 +108,19 @@ impl Desk {
         let colours = colours && invocation.allows_colours();
         let (stdout, stderr) = invocation.take_outputs();
         let stderr = Shared::new(stderr);
-        let err = Terminal::new(
+        let err = Arc::new(Terminal::new(
             Box::new(stderr.clone()),
             colours && invocation.stderr_is_terminal,
             secrets.clone(),
-        );
+        ));
         let (outlets, refused) = invocation.log_outlets(&stderr);
+        let is_echoed = outlets.iter().any(|outlet| !outlet.beside_output);
         let log = Arc::new(Log::new(outlets, invocation.clock, secrets.clone()));
         log.say(Level::Info, VERSION);
         let out = Terminal::new(stdout, colours && invocation.stdout_is_terminal, secrets.clone());
         let shown = log.clone();
-        let out = Arc::new(out.echoing(move |line| shown.shown(line)));
+        let out = if is_echoed { out.echoing(move |line| shown.shown(line)) } else { out };
+        let out = Arc::new(out);
         (Self { invocation, out, err, log, secrets }, refused)
     }
 
@@ -112,6 +134,7 @@ impl Desk {
                 self.version();
                 Ok(())
             }
+            Command::External(words) => return self.run_external(words),
         };
         served.map_or(ExitCode::Failed, |()| ExitCode::Done)
     }
@@ -136,10 +159,10 @@ impl Desk {
         let template = self.template(&choice.template)?;
         let run = self.invocation.run_context(&choice.template);
         let variables = self.variables(&template, choice, &run)?;
-        let builds = self.told(template.resolve(&variables, &run))?;
+        let resolved = self.told(template.resolve(&variables, &run))?;
         let selection = Selection { only: choice.only.clone(), except: choice.except.clone() };
         let catalog = Arc::new(self.catalog()?);
-        let plan = self.told(Plan::of(template.source, builds, &selection, &catalog))?;
+        let plan = self.told(Plan::of(template.source, resolved, &selection, &catalog))?;
         Ok(Planned { plan, catalog, run, withheld: variables.hidden_environment().clone() })
     }
 

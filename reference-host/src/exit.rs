@@ -9,6 +9,8 @@ pub enum ExitCode {
     Failed,
     /// What was typed is no command of ours.
     Usage,
+    /// What a command of a plugin has answered.
+    Command(u8),
 }
 
 impl ExitCode {
@@ -16,7 +18,8 @@ impl ExitCode {
     pub(crate) const HELP: &str = "Exit codes:
   0  all that was asked for is done
   1  a build or check failed, or was interrupted
-  2  the command line is wrong";
+  2  the command line is wrong
+The command of a plugin has exit codes of its own; 130 is one that was interrupted.";
 
     /// The number that the shell sees.
     #[must_use]
@@ -25,6 +28,7 @@ impl ExitCode {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Usage => 2,
+            Self::Command(status) => status,
         }
     }
 }

@@ -4,6 +4,7 @@ use packwire_wire::Diagnostic;
 
 use crate::plugins::PluginFailure;
 use crate::prepare::Refusal;
+use crate::template::Problem;
 
 /// Why a build, or a part of it, is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub enum Failure {
         /// What happened.
         why: PluginFailure,
     },
+    /// The host refuses what a plugin asks of it.
+    Refused(String),
+    /// Several parts failed, each for itself.
+    Several(Vec<Failure>),
     /// It took longer than the template allows.
     TimedOut {
         /// `provisioner shell`, …
@@ -46,10 +51,29 @@ impl Failure {
         Self::Said { who: who.to_owned(), diagnostics }
     }
 
+    /// What a component does against the protocol.
+    pub(crate) fn bug(who: &str, what: &str) -> Self {
+        Self::said(who, vec![Diagnostic::error(format!("a bug in the plugin: {what}"))])
+    }
+
+    /// What the host refuses.
+    pub(crate) fn host(why: String) -> Self {
+        Self::Refused(why)
+    }
+
+    /// All of them as one; `None` if there is none.
+    pub(crate) fn all(mut failures: Vec<Self>) -> Option<Self> {
+        match failures.len() {
+            0 | 1 => failures.pop(),
+            _ => Some(Self::Several(failures)),
+        }
+    }
+
     /// What made it impossible to prepare a component again.
     pub(crate) fn refused(who: &str, refusal: Refusal) -> Self {
         match refusal {
             Refusal::Config(diagnostics) => Self::said(who, diagnostics),
+            Refusal::Late(problems) => Self::said(who, problems.iter().map(unknown).collect()),
             Refusal::Plugin(why) => Self::Broken { who: who.to_owned(), why },
         }
     }
@@ -79,12 +103,25 @@ impl std::fmt::Display for Failure {
                 write!(f, "\n  the last lines of its log:")?;
                 why.last_lines.iter().try_for_each(|line| write!(f, "\n    {line}"))
             }
+            Self::Refused(why) => f.write_str(why),
+            Self::Several(failures) => {
+                let told: Vec<_> = failures.iter().map(ToString::to_string).collect();
+                f.write_str(&told.join("\n"))
+            }
             Self::TimedOut { who, after } => write!(f, "{who}: it was not done after {after}"),
             Self::Stuck { who, grace } => {
                 write!(f, "{who}: it was cancelled, and did not clean up within {grace} s")
             }
             Self::Cancelled => f.write_str("it was cancelled"),
         }
+    }
+}
+
+fn unknown(problem: &Problem) -> Diagnostic {
+    let diagnostic = Diagnostic::error(problem.to_string());
+    match problem.hint() {
+        Some(hint) => diagnostic.with_detail(hint),
+        None => diagnostic,
     }
 }
 

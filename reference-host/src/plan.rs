@@ -6,19 +6,24 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::catalog::{Catalog, Kind, PluginCommand, Unknown};
-use crate::spell;
-use crate::template::{Config, ResolvedBuild, ResolvedProvisioner, Source, Word};
+use crate::template::{
+    Config, Grants, Resolved, ResolvedBuild, ResolvedData, ResolvedHook, ResolvedPostProcessor,
+    ResolvedProvisioner, Source, Word,
+};
 
 mod check;
 mod configs;
 mod fit;
+mod late;
 mod secret;
+mod select;
 mod walk;
 
-pub use check::{Problem, SchemaError, check_config};
-pub use configs::BadConfig;
+pub use check::{Problem, SchemaError, check_config, check_late_config};
+pub use configs::{BadConfig, SchemaTexts};
 pub use fit::fit_config;
 pub use secret::secrets_of;
+pub use select::Selection;
 
 /// What will be run by whom.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +32,21 @@ pub struct Plan {
     pub source: Source,
     /// Each once, however many components and builds use it.
     pub plugins: Vec<PluginCommand>,
+    /// What is looked up before the builds begin: whoever asks for a value stands behind what yields it.
+    pub data: Vec<PlannedData>,
     /// In the order of the template.
     pub builds: Vec<PlannedBuild>,
+}
+
+/// One look-up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedData {
+    /// How `{{data}}` calls it.
+    pub name: String,
+    /// What runs.
+    pub component: PlannedComponent,
+    /// Whether what is planned asks for its value; otherwise it is checked, and does not run.
+    pub is_asked_for: bool,
 }
 
 /// One build.
@@ -40,6 +58,12 @@ pub struct PlannedBuild {
     pub builder: PlannedComponent,
     /// What runs on it, in order.
     pub provisioners: Vec<PlannedProvisioner>,
+    /// What runs on it when one of them failed.
+    pub cleanup: Option<PlannedProvisioner>,
+    /// What else runs at events, in order.
+    pub hooks: Vec<PlannedHook>,
+    /// What becomes of the artifact: each begins with what the builder made.
+    pub sequences: Vec<Vec<PlannedPostProcessor>>,
 }
 
 /// One provisioner in one build.
@@ -55,6 +79,24 @@ pub struct PlannedProvisioner {
     pub max_retries: u32,
 }
 
+/// One hook component at one event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedHook {
+    /// When it runs.
+    pub event: String,
+    /// What runs.
+    pub component: PlannedComponent,
+}
+
+/// One post-processor in one sequence of one build.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedPostProcessor {
+    /// What runs.
+    pub component: PlannedComponent,
+    /// Whether its input stays, where the template says so.
+    pub keep_input: Option<bool>,
+}
+
 /// One use of a component.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedComponent {
@@ -66,25 +108,20 @@ pub struct PlannedComponent {
     pub plugin: usize,
     /// What it is given.
     pub config: Config,
-}
-
-/// Which builds the user wants: `-only` and `-except`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// These alone; empty means all.
-    pub only: Vec<String>,
-    /// All but these.
-    pub except: Vec<String>,
+    /// What it may use beyond the rest.
+    pub grants: Grants,
 }
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// `-only` or `-except` names builds that the template does not have.
-    #[error("`-{flag}` names build `{name}`, which does not exist")]
+    /// `-only` or `-except` names what the template does not have.
+    #[error("`-{flag}` names {what} `{name}`, which does not exist")]
     UnknownBuild {
         /// `only` or `except`
         flag: &'static str,
+        /// What the flag can name.
+        what: &'static str,
         /// What it names.
         name: String,
         /// What was probably meant.
@@ -130,43 +167,21 @@ impl Plan {
     /// The selection names what does not exist or leaves nothing; components that no plugin offers, all at once.
     pub fn of(
         source: Source,
-        builds: Vec<ResolvedBuild>,
+        resolved: Resolved,
         selection: &Selection,
         catalog: &Catalog,
     ) -> Result<Self, PlanError> {
+        let Resolved { data, builds } = resolved;
         let selected = selection.of(builds)?;
         let mut planner =
             Planner { catalog, identities: Vec::new(), plugins: Vec::new(), unknown: Vec::new() };
-        let builds = selected.into_iter().filter_map(|build| planner.build(build)).collect();
+        let data = data.into_iter().filter_map(|source| planner.data(source)).collect();
+        let builds: Vec<_> = selected.into_iter().filter_map(|build| planner.build(build)).collect();
         if planner.unknown.is_empty() {
-            return Ok(Self { source, plugins: planner.plugins, builds });
+            let data = late::in_order(data, &builds);
+            return Ok(Self { source, plugins: planner.plugins, data, builds });
         }
         Err(PlanError::UnknownComponents { text: source, unknown: planner.unknown })
-    }
-}
-
-impl Selection {
-    fn of(&self, builds: Vec<ResolvedBuild>) -> Result<Vec<ResolvedBuild>, PlanError> {
-        known("only", &self.only, &builds)?;
-        known("except", &self.except, &builds)?;
-        let wanted = |build: &ResolvedBuild| {
-            (self.only.is_empty() || self.only.contains(&build.name)) && !self.except.contains(&build.name)
-        };
-        let selected: Vec<_> = builds.into_iter().filter(wanted).collect();
-        if selected.is_empty() { Err(PlanError::NothingLeft) } else { Ok(selected) }
-    }
-}
-
-fn known(flag: &'static str, names: &[String], builds: &[ResolvedBuild]) -> Result<(), PlanError> {
-    let known = || builds.iter().map(|build| build.name.as_str());
-    match names.iter().find(|name| known().all(|known| known != *name)) {
-        None => Ok(()),
-        Some(name) => Err(PlanError::UnknownBuild {
-            flag,
-            name: name.clone(),
-            near: spell::nearest(name, known()),
-            known: known().map(ToOwned::to_owned).collect(),
-        }),
     }
 }
 
@@ -179,29 +194,65 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    fn data(&mut self, source: ResolvedData) -> Option<PlannedData> {
+        let ResolvedData { name, component, config, grants } = source;
+        let component = self.component(Kind::DataSource, component, config, grants)?;
+        Some(PlannedData { name: name.text, component, is_asked_for: false })
+    }
+
+    /// Everything is looked at, also behind what is unknown: all of that is told at once.
     fn build(&mut self, build: ResolvedBuild) -> Option<PlannedBuild> {
-        let ResolvedBuild { name, component, config, provisioners } = build;
-        let builder = self.component(Kind::Builder, component, config);
-        let provisioners: Vec<_> =
-            provisioners.into_iter().map(|provisioner| self.provisioner(provisioner)).collect();
+        let ResolvedBuild { name, component, config, provisioners, cleanup, hooks, sequences } = build;
+        let builder = self.component(Kind::Builder, component, config, Grants { communicator: true });
+        let provisioners: Vec<_> = provisioners.into_iter().map(|one| self.provisioner(one)).collect();
+        let cleanup = cleanup.map(|one| self.provisioner(one));
+        let hooks: Vec<_> = hooks.into_iter().map(|hook| self.hook(hook)).collect();
+        let sequences: Vec<_> = sequences.into_iter().map(|sequence| self.sequence(sequence)).collect();
         Some(PlannedBuild {
             name,
             builder: builder?,
             provisioners: provisioners.into_iter().collect::<Option<_>>()?,
+            cleanup: cleanup.map_or(Some(None), |planned| planned.map(Some))?,
+            hooks: hooks.into_iter().collect::<Option<_>>()?,
+            sequences: sequences.into_iter().collect::<Option<_>>()?,
         })
     }
 
     fn provisioner(&mut self, provisioner: ResolvedProvisioner) -> Option<PlannedProvisioner> {
-        let ResolvedProvisioner { component, config, pause_before, timeout, max_retries } = provisioner;
-        let component = self.component(Kind::Provisioner, component, config)?;
+        let ResolvedProvisioner { component, config, pause_before, timeout, max_retries, grants } =
+            provisioner;
+        let component = self.component(Kind::Provisioner, component, config, grants)?;
         Some(PlannedProvisioner { component, pause_before, timeout, max_retries })
     }
 
-    fn component(&mut self, kind: Kind, name: Word, config: Config) -> Option<PlannedComponent> {
+    fn hook(&mut self, hook: ResolvedHook) -> Option<PlannedHook> {
+        let ResolvedHook { event, component, config, grants } = hook;
+        let component = self.component(Kind::Hook, component, config, grants)?;
+        Some(PlannedHook { event, component })
+    }
+
+    fn sequence(&mut self, sequence: Vec<ResolvedPostProcessor>) -> Option<Vec<PlannedPostProcessor>> {
+        let planned: Vec<_> = sequence.into_iter().map(|one| self.post_processor(one)).collect();
+        planned.into_iter().collect()
+    }
+
+    fn post_processor(&mut self, one: ResolvedPostProcessor) -> Option<PlannedPostProcessor> {
+        let ResolvedPostProcessor { component, name: _, config, keep_input, grants } = one;
+        let component = self.component(Kind::PostProcessor, component, config, grants)?;
+        Some(PlannedPostProcessor { component, keep_input })
+    }
+
+    fn component(
+        &mut self,
+        kind: Kind,
+        name: Word,
+        config: Config,
+        grants: Grants,
+    ) -> Option<PlannedComponent> {
         match self.catalog.plugin(kind, &name.text) {
             Ok(candidate) => {
                 let plugin = self.plugin(&candidate.command);
-                Some(PlannedComponent { kind, name, plugin, config })
+                Some(PlannedComponent { kind, name, plugin, config, grants })
             }
             Err(unknown) => {
                 if self.unknown.iter().all(|(word, _)| *word != name) {

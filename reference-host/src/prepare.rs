@@ -1,37 +1,48 @@
 //! [`Plan`] → [`Ready`]: every plugin attached, every configuration checked by its schema, then by its component.
 //!
-//! What is wrong with the template is found here, together, before any build runs.
+//! What is wrong with the template is found here, together, before any build runs. What waits for values that only the
+//! run will tell is checked by its schema as far as it is known, and prepared when it is.
 
-use std::collections::BTreeMap;
+mod kinds;
+mod schemas;
+mod used;
+
 use std::sync::Arc;
 
-use packwire_wire::{Context, Diagnostic, Prepared, RemoteBuild, RemoteCapability, RemoteProvision};
-use tokio::task::JoinSet;
+use packwire_wire::{
+    Context, Diagnostic, RemoteBuild, RemoteHook, RemotePostProcess, RemoteProvision, RemoteQuery,
+};
 
 use crate::catalog::Kind;
-use crate::ledger::Maker;
-use crate::plan::{Plan, PlannedBuild, PlannedComponent, PlannedProvisioner};
-use crate::plugins::{Plugin, PluginFailure, Plugins, Running};
-use crate::services::User;
-use crate::template::{Config, Source, Word};
+use crate::plan::{
+    Plan, PlannedBuild, PlannedComponent, PlannedData, PlannedHook, PlannedPostProcessor, PlannedProvisioner,
+};
+use crate::plugins::{Plugin, PluginFailure, Plugins};
+use crate::template::{Config, Data, Learned, Problem, Source, Word};
+use crate::ui::BuildUi;
 
-/// A component with a configuration, prepared in a process that may have died since.
-pub struct Use<T> {
-    /// Its name as the template says it.
-    pub name: Word,
-    /// Whether it can do nothing without a machine.
-    pub needs_communicator: bool,
-    plugin: Arc<Plugin>,
-    kind: Kind,
-    config: Config,
-    context: Context,
-    prepared: tokio::sync::Mutex<Option<(Arc<Running>, T)>>,
-}
+pub use kinds::Preparable;
+pub use schemas::Schemas;
+pub use used::{Taken, Use};
 
 /// A plan that can be run.
 pub struct Ready {
+    /// The template.
+    pub text: Source,
+    /// What is looked up first: whoever asks for a value stands behind what yields it.
+    pub data: Vec<ReadyData>,
     /// In the order of the template.
     pub builds: Vec<ReadyBuild>,
+}
+
+/// One look-up that can be run.
+pub struct ReadyData {
+    /// How `{{data}}` calls it.
+    pub name: String,
+    /// What runs.
+    pub component: Use<RemoteQuery>,
+    /// Whether a build asks for its value.
+    pub is_asked_for: bool,
 }
 
 /// One build that can be run.
@@ -40,8 +51,20 @@ pub struct ReadyBuild {
     pub name: String,
     /// What makes the machine.
     pub builder: Use<RemoteBuild>,
-    /// What runs on it, in order.
+    /// What runs on it.
+    pub steps: ReadySteps,
+    /// What becomes of its artifact: each begins with what the builder made.
+    pub sequences: Vec<Vec<ReadyPostProcessor>>,
+}
+
+/// What runs while a builder has its machine.
+pub struct ReadySteps {
+    /// At events, in order, before what the host itself does at them.
+    pub hooks: Vec<ReadyHook>,
+    /// Once, in order.
     pub provisioners: Vec<ReadyProvisioner>,
+    /// After one of them failed.
+    pub cleanup: Option<ReadyProvisioner>,
 }
 
 /// One provisioner in one build.
@@ -52,12 +75,31 @@ pub struct ReadyProvisioner {
     pub planned: PlannedProvisioner,
 }
 
+/// One hook component at one event.
+pub struct ReadyHook {
+    /// When it runs.
+    pub event: String,
+    /// What runs: it is not prepared.
+    pub component: Use<RemoteHook>,
+}
+
+/// One post-processor in one sequence.
+pub struct ReadyPostProcessor {
+    /// What runs.
+    pub component: Use<RemotePostProcess>,
+    /// Whether its input stays, where the template says so.
+    pub keep_input: Option<bool>,
+}
+
 /// Why a use cannot be prepared.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// The configuration is wrong: at least one error, each with a JSON Pointer.
     #[error("its configuration is wrong")]
     Config(Vec<Diagnostic>),
+    /// The run has not told what the configuration asks for.
+    #[error("its configuration cannot be made")]
+    Late(Vec<Problem>),
     /// The plugin cannot be used.
     #[error(transparent)]
     Plugin(#[from] PluginFailure),
@@ -70,8 +112,8 @@ pub struct Remark {
     pub name: Word,
     /// Its kind.
     pub kind: Kind,
-    /// The build that uses it.
-    pub build: String,
+    /// The build that uses it, where one does.
+    pub build: Option<String>,
     /// Its configuration, which diagnostics point into.
     pub config: Config,
     /// What there is to tell.
@@ -88,88 +130,22 @@ pub struct NotReady {
     pub remarks: Vec<Remark>,
 }
 
-/// A component that is prepared and called in one way: builders and provisioners.
-pub trait Preparable: Sized + Clone + Send + Sync + 'static {
-    /// Asks the capability, which must be of the right kind.
-    fn prepare(
-        capability: &RemoteCapability,
-        config: String,
-        context: Context,
-    ) -> impl Future<Output = Option<Result<Prepared<Self>, packwire_wire::Broken>>> + Send;
-}
-
-impl Preparable for RemoteBuild {
-    async fn prepare(
-        capability: &RemoteCapability,
-        config: String,
-        context: Context,
-    ) -> Option<Result<Prepared<Self>, packwire_wire::Broken>> {
-        let RemoteCapability::Builder(builder) = capability else { return None };
-        Some(builder.prepare(config, context).await)
-    }
-}
-
-impl Preparable for RemoteProvision {
-    async fn prepare(
-        capability: &RemoteCapability,
-        config: String,
-        context: Context,
-    ) -> Option<Result<Prepared<Self>, packwire_wire::Broken>> {
-        let RemoteCapability::Provisioner(provisioner) = capability else { return None };
-        Some(provisioner.prepare(config, context).await)
-    }
-}
-
-/// The configuration schemas of a plan's components, as their plugins gave them when they attached.
-#[derive(Debug, Default)]
-pub struct Schemas(BTreeMap<(Kind, String, usize), String>);
-
-impl Schemas {
-    /// Attaches every plugin of the plan and asks for what it offers.
-    ///
-    /// # Errors
-    /// Every plugin that does not attach, and every component that its plugin does not offer.
-    pub async fn of(plan: &Plan, plugins: &Plugins) -> Result<Self, NotReady> {
-        start_all(plan, plugins).await;
-        let (mut schemas, mut remarks) = (Self::default(), Vec::new());
-        for build in &plan.builds {
-            let provisioners = build.provisioners.iter().map(|provisioner| &provisioner.component);
-            for component in std::iter::once(&build.builder).chain(provisioners) {
-                let plugin = plugins.plugin(&plan.plugins[component.plugin]);
-                match schema(&plugin, component).await {
-                    Ok(schema) => drop(schemas.0.insert(key(component), schema)),
-                    Err(failure) => remarks.push(Remark::new(&build.name, component, failure.into())),
-                }
-            }
-        }
-        if remarks.is_empty() { Ok(schemas) } else { Err(NotReady { text: plan.source.clone(), remarks }) }
-    }
-
-    /// The schema of one component of the plan.
-    #[must_use]
-    pub fn schema(&self, component: &PlannedComponent) -> Option<&str> {
-        self.0.get(&key(component)).map(String::as_str)
-    }
-}
-
-fn key(component: &PlannedComponent) -> (Kind, String, usize) {
-    (component.kind, component.name.text.clone(), component.plugin)
-}
-
-async fn schema(plugin: &Plugin, component: &PlannedComponent) -> Result<String, PluginFailure> {
-    let running = plugin.running().await?;
-    Ok(running.component(component.kind, &component.name.text)?.config_schema.clone())
-}
-
 impl Remark {
-    fn new(build: &str, component: &PlannedComponent, what: Refusal) -> Self {
+    fn new(build: Option<&str>, component: &PlannedComponent, what: Refusal) -> Self {
         let PlannedComponent { kind, name, config, .. } = component.clone();
-        Self { name, kind, build: build.to_owned(), config, what }
+        Self { name, kind, build: build.map(ToOwned::to_owned), config, what }
+    }
+
+    fn is_error(&self) -> bool {
+        match &self.what {
+            Refusal::Config(diagnostics) => diagnostics.iter().any(Diagnostic::is_error),
+            Refusal::Late(_) | Refusal::Plugin(_) => true,
+        }
     }
 }
 
 impl Ready {
-    /// Prepares everything, and yields warnings beside it.
+    /// Prepares everything that is known, and yields warnings beside it.
     ///
     /// # Errors
     /// Everything that is wrong, in the order of the template.
@@ -178,35 +154,48 @@ impl Ready {
         plugins: &Plugins,
         context: &Context,
     ) -> Result<(Self, Vec<Remark>), NotReady> {
-        let Plan { source, plugins: commands, builds } = plan;
+        let Plan { source, plugins: commands, data, builds } = plan;
         let mut preparing = Preparing {
             commands: commands.iter().map(|command| plugins.plugin(command)).collect(),
             remarks: Vec::new(),
         };
-        let mut ready = Vec::new();
+        let mut ready = Self { text: source, data: Vec::new(), builds: Vec::new() };
+        for source in data {
+            ready.data.push(preparing.data(source, context).await);
+        }
         for build in builds {
-            ready.push(preparing.build(build, context).await);
+            ready.builds.push(preparing.build(build, context).await);
         }
-        let Preparing { remarks, .. } = preparing;
-        let wrong = |remark: &Remark| match &remark.what {
-            Refusal::Config(diagnostics) => diagnostics.iter().any(Diagnostic::is_error),
-            Refusal::Plugin(_) => true,
-        };
-        if remarks.iter().any(wrong) {
-            return Err(NotReady { text: source, remarks });
-        }
-        Ok((Self { builds: ready }, remarks))
+        ready.unless_wrong(preparing.remarks)
     }
-}
 
-/// Starts the processes side by side; who fails is asked again when it is used, and tells then.
-async fn start_all(plan: &Plan, plugins: &Plugins) {
-    let mut starting = JoinSet::new();
-    for command in &plan.plugins {
-        let plugin = plugins.plugin(command);
-        let _handle = starting.spawn(async move { plugin.running().await.is_ok() });
+    /// Prepares what is known now that the data sources have run, and yields warnings beside it.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the template.
+    pub async fn learn(mut self, data: &Data, ui: &BuildUi) -> Result<(Self, Vec<Remark>), NotReady> {
+        let learned = Learned { data: Some(data), generated: None };
+        let mut learning = Learning { learned, ui, build: String::new(), remarks: Vec::new() };
+        for build in &mut self.builds {
+            learning.build.clone_from(&build.name);
+            learning.learn(&mut build.builder).await;
+            for provisioner in build.steps.provisioners.iter_mut().chain(&mut build.steps.cleanup) {
+                learning.learn(&mut provisioner.component).await;
+            }
+            for post_processor in build.sequences.iter_mut().flatten() {
+                learning.learn(&mut post_processor.component).await;
+            }
+        }
+        let remarks = learning.remarks;
+        self.unless_wrong(remarks)
     }
-    drop(starting.join_all().await);
+
+    fn unless_wrong(self, remarks: Vec<Remark>) -> Result<(Self, Vec<Remark>), NotReady> {
+        if remarks.iter().any(Remark::is_error) {
+            return Err(NotReady { text: self.text, remarks });
+        }
+        Ok((self, remarks))
+    }
 }
 
 struct Preparing {
@@ -215,35 +204,77 @@ struct Preparing {
 }
 
 impl Preparing {
+    async fn data(&mut self, planned: PlannedData, context: &Context) -> ReadyData {
+        let PlannedData { name, component, is_asked_for } = planned;
+        let component = self.component(None, component, context).await;
+        ReadyData { name, component, is_asked_for }
+    }
+
     async fn build(&mut self, build: PlannedBuild, context: &Context) -> ReadyBuild {
-        let PlannedBuild { name, builder, provisioners } = build;
+        let PlannedBuild { name, builder, provisioners, cleanup, hooks, sequences } = build;
         let context =
             Context { build_name: name.clone(), builder_type: builder.name.text.clone(), ..context.clone() };
-        let builder = self.component(&name, builder, &context).await;
-        let mut ready = Vec::new();
-        for planned in provisioners {
-            let component = self.component(&name, planned.component.clone(), &context).await;
-            ready.push(ReadyProvisioner { component, planned });
+        let build = Some(name.as_str());
+        let builder = self.component(build, builder, &context).await;
+        let mut steps = ReadySteps { hooks: Vec::new(), provisioners: Vec::new(), cleanup: None };
+        for planned in hooks {
+            steps.hooks.push(self.hook(build, planned, &context).await);
         }
-        ReadyBuild { name, builder, provisioners: ready }
+        for planned in provisioners {
+            steps.provisioners.push(self.provisioner(build, planned, &context).await);
+        }
+        if let Some(planned) = cleanup {
+            steps.cleanup = Some(self.provisioner(build, planned, &context).await);
+        }
+        let mut ready = Vec::new();
+        for sequence in sequences {
+            ready.push(self.sequence(build, sequence, &context).await);
+        }
+        ReadyBuild { name, builder, steps, sequences: ready }
+    }
+
+    async fn hook(&mut self, build: Option<&str>, planned: PlannedHook, context: &Context) -> ReadyHook {
+        let PlannedHook { event, component: planned } = planned;
+        let plugin = self.commands[planned.plugin].clone();
+        let mut component = Use::new(planned.clone(), plugin, context);
+        if let Err(failure) = component.look().await {
+            self.remarks.push(Remark::new(build, &planned, failure.into()));
+        }
+        ReadyHook { event, component }
+    }
+
+    async fn provisioner(
+        &mut self,
+        build: Option<&str>,
+        planned: PlannedProvisioner,
+        context: &Context,
+    ) -> ReadyProvisioner {
+        let component = self.component(build, planned.component.clone(), context).await;
+        ReadyProvisioner { component, planned }
+    }
+
+    async fn sequence(
+        &mut self,
+        build: Option<&str>,
+        sequence: Vec<PlannedPostProcessor>,
+        context: &Context,
+    ) -> Vec<ReadyPostProcessor> {
+        let mut ready = Vec::new();
+        for PlannedPostProcessor { component, keep_input } in sequence {
+            let component = self.component(build, component, context).await;
+            ready.push(ReadyPostProcessor { component, keep_input });
+        }
+        ready
     }
 
     async fn component<T: Preparable>(
         &mut self,
-        build: &str,
+        build: Option<&str>,
         planned: PlannedComponent,
         context: &Context,
     ) -> Use<T> {
-        let context = Context { component_type: planned.name.text.clone(), ..context.clone() };
-        let mut used = Use {
-            name: planned.name.clone(),
-            needs_communicator: true,
-            plugin: self.commands[planned.plugin].clone(),
-            kind: planned.kind,
-            config: planned.config.clone(),
-            context,
-            prepared: tokio::sync::Mutex::new(None),
-        };
+        let plugin = self.commands[planned.plugin].clone();
+        let mut used = Use::new(planned.clone(), plugin, context);
         let what = match used.check().await {
             Ok(warnings) if warnings.is_empty() => return used,
             Ok(warnings) => Refusal::Config(warnings),
@@ -254,47 +285,22 @@ impl Preparing {
     }
 }
 
-impl<T> Use<T> {
-    /// Who it is while it runs in this process.
-    pub(crate) fn user(&self, running: &Arc<Running>) -> User {
-        let Self { name, plugin, kind, config, context, .. } = self;
-        let maker = Maker::new(context.build_name.clone(), *kind, &name.text, name.span.start, running);
-        User { maker, plugin: plugin.clone(), running: running.clone(), config: config.value.to_string() }
-    }
+struct Learning<'a> {
+    learned: Learned<'a>,
+    ui: &'a BuildUi,
+    build: String,
+    remarks: Vec<Remark>,
 }
 
-impl<T: Preparable> Use<T> {
-    /// Prepares for the first time, and yields warnings.
-    async fn check(&mut self) -> Result<Vec<Diagnostic>, Refusal> {
-        let (running, prepared, warnings) = self.prepare().await?;
-        self.needs_communicator = running.component(self.kind, &self.name.text)?.needs_communicator;
-        *self.prepared.get_mut() = Some((running, prepared));
-        Ok(warnings)
-    }
-
-    /// What runs once: as it was prepared, or prepared anew where it was used or its process has died.
-    ///
-    /// # Errors
-    /// The plugin cannot be started again, or answers otherwise than before.
-    pub async fn take(&self) -> Result<(Arc<Running>, T), Refusal> {
-        let prepared = self.prepared.lock().await.take();
-        match prepared.filter(|(running, _)| !running.is_gone()) {
-            Some(prepared) => Ok(prepared),
-            None => self.prepare().await.map(|(running, prepared, _)| (running, prepared)),
-        }
-    }
-
-    async fn prepare(&self) -> Result<(Arc<Running>, T, Vec<Diagnostic>), Refusal> {
-        let running = self.plugin.running().await?;
-        let component = running.component(self.kind, &self.name.text)?;
-        let config = self.config.value.to_string();
-        let Some(answer) = T::prepare(&component.capability, config, self.context.clone()).await else {
-            return Err(Refusal::Config(vec![Diagnostic::error("the component is of another kind")]));
+impl Learning<'_> {
+    async fn learn<T: Preparable>(&mut self, used: &mut Use<T>) {
+        let what = match used.learn(self.learned, self.ui).await {
+            Ok(warnings) if warnings.is_empty() => return,
+            Ok(warnings) => Refusal::Config(warnings),
+            Err(refusal) => refusal,
         };
-        match answer {
-            Err(broken) => Err(running.explain(broken).await.into()),
-            Ok(Prepared { diagnostics, object: Some(object) }) => Ok((running, object, diagnostics)),
-            Ok(Prepared { diagnostics, object: None }) => Err(Refusal::Config(diagnostics)),
-        }
+        let build = Some(self.build.clone());
+        let (name, config) = (used.name.clone(), used.config.clone());
+        self.remarks.push(Remark { name, kind: used.kind(), build, config, what });
     }
 }

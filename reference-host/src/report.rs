@@ -236,8 +236,17 @@ fn bad_config(text: &Source, bad: &BadConfig) -> Report {
 /// What a component or its plugin remarked on one use of it.
 pub(crate) fn remarked(text: &Source, remark: &Remark) -> Vec<Report> {
     let Remark { name, kind, build, config, what } = remark;
-    let who = format!("{kind} `{}` in build `{build}`", name.text);
+    let build = build.as_ref().map(|build| format!(" in build `{build}`")).unwrap_or_default();
+    let who = format!("{kind} `{}`{build}", name.text);
     match what {
+        Refusal::Late(problems) => problems
+            .iter()
+            .map(|problem| {
+                Report::new(&format!("the {who} cannot be configured: {problem}"))
+                    .with_hint(problem.hint())
+                    .pointing(text, problem.labels())
+            })
+            .collect(),
         Refusal::Plugin(failure) => {
             let here = vec![(name.span, "here".to_owned())];
             vec![

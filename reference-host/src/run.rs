@@ -1,11 +1,13 @@
 //! [`Ready`] → [`Summary`]: the whole story of a run.
 
+mod look_up;
+mod post_process;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use packwire_wire::{
-    ArtifactInfo, BuildLent, BuildOutcome, Built, Context, Diagnostic, OfferedHook, RemoteArtifact, limits,
-};
+use packwire_wire::{BuildLent, BuildOutcome, Built, Context, OfferedHook, RemoteArtifact, limits};
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -14,10 +16,14 @@ use crate::catalog::Catalog;
 use crate::failure::Failure;
 use crate::grace::within_grace;
 use crate::plugins::{Plugins, Running};
-use crate::prepare::{Ready, ReadyBuild};
-use crate::provision::{Provisioning, generated_data};
+use crate::prepare::{Ready, ReadyBuild, Taken};
+use crate::provision::{Around, Provisioning, generated_data};
 use crate::services::{Services, Stock};
+use crate::template::{Data, Learned};
 use crate::ui::{BuildResult, BuildUi, Summary, Terminal};
+use post_process::{Made, PostProcessing, Processed};
+
+pub use look_up::{NotFound, look_up};
 
 /// What all builds of a run share.
 #[derive(Clone)]
@@ -26,12 +32,14 @@ pub struct Run {
     pub catalog: Arc<Catalog>,
     /// The processes.
     pub plugins: Arc<Plugins>,
-    /// What is lent to builds beside plugins.
+    /// What is lent to runs beside plugins.
     pub stock: Arc<Stock>,
     /// Where builds print.
     pub terminal: Arc<Terminal>,
     /// What components may know; the build's own names are filled in.
     pub context: Context,
+    /// What data sources have yielded.
+    pub data: Arc<Data>,
     /// How many builds run at a time; 0 means all.
     pub at_a_time: usize,
     /// Cancels all builds.
@@ -65,38 +73,39 @@ impl Run {
         let ui = BuildUi::new(self.terminal.clone(), &name, index);
         let made =
             if self.cancelled.is_cancelled() { Err(Failure::Cancelled) } else { self.make(&ui, build).await };
-        let artifacts = made
-            .map(|artifact| artifact.map(|info| info.description).into_iter().collect())
-            .map_err(|failure| failure.to_string());
+        let artifacts = made.map_err(|failure| failure.to_string());
         let result = BuildResult { name, took: begun.elapsed(), artifacts };
         result.print(&self.terminal, index);
         result
     }
 
-    /// One build: the builder runs, and calls the provisioners when its machine is up.
-    async fn make(&self, ui: &BuildUi, build: ReadyBuild) -> Result<Option<ArtifactInfo>, Failure> {
-        let ReadyBuild { name, builder, provisioners } = build;
-        let who = format!("builder {}", builder.name.text);
+    /// One build: the builder runs, calls the provisioners when its machine is up, and then comes what becomes of the
+    /// artifact. Yields how the artifacts describe themselves.
+    async fn make(&self, ui: &BuildUi, build: ReadyBuild) -> Result<Vec<String>, Failure> {
+        let ReadyBuild { name, builder, steps, sequences } = build;
+        let who = builder.who();
         let cancelled = self.cancelled.child_token();
-        let context =
-            Context { build_name: name, builder_type: builder.name.text.clone(), ..self.context.clone() };
-        let services = Services::of_builder(
-            self.catalog.clone(),
-            self.plugins.clone(),
-            self.stock.clone(),
-            ui.clone(),
-            context,
-            cancelled.clone(),
-        );
-        let provisioning = Provisioning::new(provisioners, ui.clone(), services.clone(), cancelled.clone());
+        let builder_type = builder.name.text.clone();
+        let context = Context { build_name: name.clone(), builder_type, ..self.context.clone() };
+        let services = self.services(ui, context, cancelled.clone());
+        let around = Around {
+            data: self.data.clone(),
+            on_error: self.context.on_error,
+            ui: ui.clone(),
+            services: services.clone(),
+            cancelled: cancelled.clone(),
+        };
+        let provisioning = Provisioning::new(steps, around);
         let lent = BuildLent {
             ui: ui.lend(cancelled.clone()),
             hook: OfferedHook::new(provisioning.clone()),
             environment: services.offer(),
             cancellation: cancelled.clone(),
         };
-        let (running, prepared) = builder.take().await.map_err(|refusal| Failure::refused(&who, refusal))?;
-        services.used_by(builder.user(&running));
+        let learned = Learned { data: Some(&self.data), generated: None };
+        let taken = builder.take(learned, ui).await;
+        let Taken { running, prepared, user } = taken.map_err(|refusal| Failure::refused(&who, refusal))?;
+        services.used_by(user);
         let built = within_grace(prepared.run(lent), &cancelled, limits::CLEAN_UP_BUILDER, ui.heard()).await;
         services.close().await;
         let built = match built {
@@ -105,54 +114,67 @@ impl Run {
             Some(Err(broken)) => return Err(Failure::Broken { who, why: running.explain(broken).await }),
         };
         drop(prepared.close().await);
-        finished(&who, built, &provisioning, &running).await
+        let (made, generated) = finished(who, built, &provisioning, running).await?;
+        let Some(made) = made else { return Ok(Vec::new()) };
+        let (build, data) = (name.as_str(), &*self.data);
+        let post_processing = PostProcessing {
+            build,
+            ui,
+            services: &services,
+            data,
+            generated: &generated,
+            cancelled: &cancelled,
+        };
+        told(ui, post_processing.process(made, &sequences).await).await
     }
 }
 
-/// What a build that has answered is worth.
+impl Run {
+    /// What is lent to a builder, and what others are lent from.
+    fn services(&self, ui: &BuildUi, context: Context, stop: CancellationToken) -> Services {
+        let (catalog, plugins) = (self.catalog.clone(), self.plugins.clone());
+        Services::of_builder(catalog, plugins, self.stock.clone(), ui.clone(), context, stop)
+    }
+}
+
+/// What a build that has answered is worth: its artifact, if it made one, and its generated data.
 async fn finished(
-    who: &str,
+    who: String,
     built: Built<RemoteArtifact>,
     provisioning: &Provisioning,
-    running: &Running,
-) -> Result<Option<ArtifactInfo>, Failure> {
+    running: Arc<Running>,
+) -> Result<(Option<Made>, Map<String, Value>), Failure> {
     let Built { outcome, generated_data: data } = built;
     let artifact = match outcome {
         BuildOutcome::Cancelled => return Err(provisioning.failure().unwrap_or(Failure::Cancelled)),
         // The provisioners' own failure says more than what the builder makes of it.
         BuildOutcome::Failed(diagnostics) => {
-            return Err(provisioning.failure().unwrap_or_else(|| Failure::said(who, diagnostics)));
+            return Err(provisioning.failure().unwrap_or_else(|| Failure::said(&who, diagnostics)));
         }
         BuildOutcome::Nothing => None,
         BuildOutcome::Artifact(artifact) => Some(artifact),
     };
     if provisioning.is_forgotten() {
-        return Err(bug(who, "it is done, and never asked for its provisioners"));
+        return Err(Failure::bug(&who, "it is done, and never asked for its provisioners"));
     }
     if let Some(failure) = provisioning.failure() {
         return Err(failure);
     }
-    generated_data(&data).map_err(|why| bug(who, &why))?;
-    match artifact {
-        None => Ok(None),
-        Some(artifact) => describe(who, &artifact, running).await.map(Some),
-    }
+    let generated = generated_data(&data).map_err(|why| Failure::bug(&who, &why))?;
+    let Some(artifact) = artifact else { return Ok((None, generated)) };
+    Ok((Some(Made::describe(who, artifact, running).await?), generated))
 }
 
-fn bug(who: &str, what: &str) -> Failure {
-    Failure::said(who, vec![Diagnostic::error(format!("a bug in the plugin: {what}"))])
-}
-
-async fn describe(who: &str, artifact: &RemoteArtifact, running: &Running) -> Result<ArtifactInfo, Failure> {
-    let info = match artifact.describe().await {
-        Ok(info) => info,
-        Err(broken) => {
-            return Err(Failure::Broken { who: who.to_owned(), why: running.explain(broken).await });
-        }
-    };
-    if info.builder_id.is_empty() || info.id.is_empty() {
-        return Err(bug(who, "its artifact has no id"));
+/// The descriptions of what is there. The summary tells of no artifact of a build that failed, so that is told here.
+async fn told(ui: &BuildUi, processed: Processed) -> Result<Vec<String>, Failure> {
+    let Processed { artifacts, failures } = processed;
+    for made in &artifacts {
+        made.close().await;
     }
-    drop(artifact.close().await);
-    Ok(info)
+    let descriptions: Vec<String> = artifacts.into_iter().map(|made| made.info.description).collect();
+    let Some(failure) = Failure::all(failures) else { return Ok(descriptions) };
+    for description in descriptions {
+        ui.message(&format!("It stays: {description}"));
+    }
+    Err(failure)
 }

@@ -200,7 +200,7 @@ impl Catalog {
     }
 
     /// The names of this kind that file names tell.
-    fn names(&self, kind: Kind) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self, kind: Kind) -> impl Iterator<Item = &str> {
         self.candidates.iter().filter_map(move |candidate| match &candidate.naming {
             Naming::Single { kind: offered, name } if *offered == kind => Some(name.as_str()),
             Naming::Family { name } => Some(name.as_str()),

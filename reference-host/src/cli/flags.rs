@@ -21,7 +21,10 @@ const FLAGS_NOT_THERE_YET: [&str; 11] = [
     "parallel",
 ];
 
-const ON_ERROR_NOT_THERE_YET: [&str; 3] = ["abort", "ask", "run-cleanup-provisioner"];
+const ON_ERROR_NOT_THERE_YET: [&str; 1] = ["ask"];
+
+/// Our own commands; another one's arguments are a plugin's, and stay as they are.
+const COMMANDS: [&str; 5] = ["build", "validate", "recover", "plugins", "version"];
 
 /// Packer has it and we do not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +40,9 @@ pub(super) fn rewritten(arguments: Vec<OsString>) -> Result<Vec<OsString>, NotTh
         && COMMANDS_NOT_THERE_YET.contains(&command)
     {
         return Err(NotThereYet { what: format!("`packwire {command}`") });
+    }
+    if arguments.get(1).is_some_and(|first| !is_ours(first)) {
+        return Ok(arguments);
     }
     let mut rewritten = Vec::with_capacity(arguments.len());
     let mut arguments = arguments.into_iter();
@@ -56,6 +62,10 @@ pub(super) fn rewritten(arguments: Vec<OsString>) -> Result<Vec<OsString>, NotTh
         rewritten.extend(value);
     }
     Ok(rewritten)
+}
+
+fn is_ours(first: &OsString) -> bool {
+    first.to_str().is_some_and(|first| first.starts_with('-') || COMMANDS.contains(&first))
 }
 
 /// `-name`, `--name`, `-name=value`.
@@ -135,7 +145,12 @@ mod tests {
         check("packwire build -debug t.json", "`-debug` is not there yet");
         check("packwire build --machine-readable t.json", "`-machine-readable` is not there yet");
         check("packwire build -on-error=ask t", "`-on-error=ask` is not there yet");
-        check("packwire build -on-error abort t", "`-on-error=abort` is not there yet");
+        check("packwire build -on-error ask t", "`-on-error=ask` is not there yet");
+    }
+
+    #[test]
+    fn the_arguments_of_a_plugins_command_stay_as_they_are() {
+        check("packwire greet -debug --var x -on-error=ask", "packwire greet -debug --var x -on-error=ask");
     }
 
     proptest::proptest! {

@@ -14,15 +14,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::plugins::{Described, Description, listed};
 use super::{Desk, Failed, Planned};
-use crate::cli::Build;
+use crate::cli::{self, Build};
+use crate::failure::Failure;
 use crate::plan::{Plan, PlanError};
 use crate::plugins::{Plugins, Running};
 use crate::prepare::{Ready, Remark, Schemas};
 use crate::report::{Report, remarked};
-use crate::run::{Run, run};
+use crate::run::{NotFound, Run, look_up, run};
 use crate::services::Stock;
-use crate::template::Source;
-use crate::ui::{Paint, announce_colours};
+use crate::template::{RunContext, Source};
+use crate::ui::{BuildUi, Paint, announce_colours};
 
 /// The second interrupt: all is ended, at once.
 struct Interrupted;
@@ -51,27 +52,52 @@ impl Desk {
     pub(super) fn build(&self, planned: Planned, build: &Build) -> Result<(), Failed> {
         let cancelled = CancellationToken::new();
         let environment = self.environment(&planned.withheld);
-        let context = self.context(&planned);
+        let context = self.context_of(&planned.run, build.on_error);
         let stock = Arc::new(Stock::of_run(self.places(), self.record(&planned, &context, &build.choice)));
         let built = self.host(environment, &cancelled, async |plugins| {
             let Planned { plan, catalog, .. } = planned;
             let ready = unless(&cancelled, self.ready(plan, &plugins, &context)).await?;
             announce_colours(&self.out, ready.builds.iter().map(|build| build.name.as_str()));
-            let shared = Run {
+            let mut shared = Run {
                 catalog,
                 plugins,
                 stock: stock.clone(),
                 terminal: self.out.clone(),
                 context,
+                data: Arc::default(),
                 at_a_time: build.parallel_builds,
                 cancelled: cancelled.clone(),
             };
+            let ready = self.looked_up(ready, &mut shared).await?;
             let summary = run(ready, &shared).await;
             summary.print(&self.out);
             if summary.is_success() { Ok(()) } else { Err(Failed) }
         });
         self.close_ledger(&stock);
         built
+    }
+
+    /// Runs the data sources, and checks and prepares what waited for their values.
+    async fn looked_up(&self, mut ready: Ready, run: &mut Run) -> Result<Ready, Failed> {
+        let found = look_up(std::mem::take(&mut ready.data), run).await;
+        let found = found.map_err(|missing| self.tell_missing(&ready.text, missing))?;
+        run.data = Arc::new(found);
+        let ui = BuildUi::new(self.out.clone(), "data", 0);
+        let text = ready.text.clone();
+        let learned = unless(&run.cancelled, async { self.told(ready.learn(&run.data, &ui).await) }).await;
+        let (ready, warnings) = learned?;
+        self.warn(&text, &warnings);
+        Ok(ready)
+    }
+
+    fn tell_missing(&self, text: &Source, missing: Vec<NotFound>) -> Failed {
+        for NotFound { component, failure } in missing {
+            if failure != Failure::Cancelled {
+                let here = vec![(component.span, "here".to_owned())];
+                self.show(Report::new(&failure).pointing(text, here));
+            }
+        }
+        Failed
     }
 
     /// Checks a plan's configurations with their plugins, and runs nothing.
@@ -108,12 +134,12 @@ impl Desk {
     /// Starts the runtime that plugins live in, and has every plugin leave when the work is done.
     ///
     /// The first interrupt cancels the work, which cleans up; the second ends everything.
-    pub(super) fn host(
+    pub(super) fn host<T>(
         &self,
         environment: Vec<(OsString, OsString)>,
         cancelled: &CancellationToken,
-        work: impl AsyncFnOnce(Arc<Plugins>) -> Result<(), Failed>,
-    ) -> Result<(), Failed> {
+        work: impl AsyncFnOnce(Arc<Plugins>) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
         let started = Runtime::new()
             .and_then(|runtime| Room::open(runtime.handle().clone()).map(|room| (runtime, room)));
         let (runtime, room) = started.map_err(|why| {
@@ -157,8 +183,8 @@ impl Desk {
     async fn ready(&self, plan: Plan, plugins: &Plugins, context: &Context) -> Result<Ready, Failed> {
         let text = plan.source.clone();
         let schemas = self.told(Schemas::of(&plan, plugins).await)?;
-        let (plan, bad) = self.told(plan.checked(|component| schemas.schema(component)))?;
-        for secret in plan.secrets(|component| schemas.schema(component)) {
+        let (plan, bad) = self.told(plan.checked(|component| schemas.of_component(component)))?;
+        for secret in plan.secrets(|component| schemas.of_component(component)) {
             if let Err(refused) = self.secrets.add(&secret) {
                 self.err.print("warning: ", &refused.to_string(), Paint::Plain);
             }
@@ -179,12 +205,22 @@ impl Desk {
         warnings.iter().flat_map(|remark| remarked(text, remark)).for_each(|report| self.show(report));
     }
 
-    fn context(&self, planned: &Planned) -> Context {
+    fn context_of(&self, run: &RunContext, on_error: cli::OnError) -> Context {
+        let on_error = match on_error {
+            cli::OnError::Cleanup => OnError::Cleanup,
+            cli::OnError::Abort => OnError::Abort,
+            cli::OnError::RunCleanupProvisioner => OnError::RunCleanupProvisioner,
+        };
+        let template_dir = run.template_dir.clone();
+        Context { template_dir, ..self.context(on_error) }
+    }
+
+    /// What every component may know.
+    pub(super) fn context(&self, on_error: OnError) -> Context {
         Context {
             run_id: (self.invocation.uuid)(),
-            template_dir: planned.run.template_dir.clone(),
-            working_dir: planned.run.pwd.clone(),
-            on_error: OnError::Cleanup,
+            working_dir: self.invocation.directory.to_string_lossy().into_owned(),
+            on_error,
             host_name: "packwire".to_owned(),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             ..Context::default()
@@ -200,7 +236,7 @@ impl Desk {
 }
 
 /// What prepares a run has nothing to clean up: it ends where it is when it is cancelled.
-async fn unless<T>(
+pub(super) async fn unless<T>(
     cancelled: &CancellationToken,
     work: impl Future<Output = Result<T, Failed>>,
 ) -> Result<T, Failed> {

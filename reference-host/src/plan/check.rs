@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::walk::{below, walk};
+use crate::template::Config;
 
 /// One thing that is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it, where that is known.
     pub hint: Option<String>,
+    /// Whether it stays, whatever values the members of the object or list at this place have.
+    pub(crate) is_lasting: bool,
 }
 
 /// The component's schema cannot be used: a bug in the plugin.
@@ -44,6 +47,19 @@ pub fn check_config(schema: &str, config: &Value) -> Result<Vec<Problem>, Schema
     Ok(problems)
 }
 
+/// As [`check_config`], as far as the configuration is known: what a late value may still mend is no problem yet.
+///
+/// # Errors
+/// The schema is no JSON Schema.
+pub fn check_late_config(schema: &str, config: &Config) -> Result<Vec<Problem>, SchemaError> {
+    let mut problems = check_config(schema, &config.value)?;
+    problems.retain(|problem| {
+        let may_change = config.is_late_below(&problem.pointer) && !problem.is_lasting;
+        !config.is_late_at(&problem.pointer) && !may_change
+    });
+    Ok(problems)
+}
+
 /// An unknown key is pointed at itself, not at the object around it.
 fn problems_of(error: &jsonschema::ValidationError<'_>, schema: &Value) -> Vec<Problem> {
     use jsonschema::error::ValidationErrorKind as Kind;
@@ -55,13 +71,17 @@ fn problems_of(error: &jsonschema::ValidationError<'_>, schema: &Value) -> Vec<P
                 pointer: below(&pointer, key),
                 message: format!("`{key}` is unknown here"),
                 hint: near(schema, error, key),
+                is_lasting: true,
             })
             .collect(),
         Kind::Required { property } => {
             let key = property.as_str().map_or_else(|| property.to_string(), ToOwned::to_owned);
-            vec![Problem { pointer, message: format!("`{key}` is missing"), hint: None }]
+            vec![Problem { pointer, message: format!("`{key}` is missing"), hint: None, is_lasting: true }]
         }
-        _ => vec![Problem { pointer, message: error.to_string(), hint: None }],
+        kind => {
+            let is_lasting = matches!(kind, Kind::Type { .. });
+            vec![Problem { pointer, message: error.to_string(), hint: None, is_lasting }]
+        }
     }
 }
 
@@ -93,7 +113,7 @@ fn case_problem<'a>(
 ) -> Option<Problem> {
     let property = properties.find(|property| property.to_lowercase() == key.to_lowercase())?;
     let message = format!("`{key}` differs from `{property}` only in case");
-    Some(Problem { pointer, message, hint: Some(format!("write `{property}`")) })
+    Some(Problem { pointer, message, hint: Some(format!("write `{property}`")), is_lasting: true })
 }
 
 #[cfg(test)]

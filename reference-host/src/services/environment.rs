@@ -17,7 +17,9 @@ type Answer<T> = Result<T, Vec<Diagnostic>>;
 impl Environment for Services {
     async fn communicator(&self, kind: String, config: String) -> Answer<OfferedCommunicator> {
         if !self.0.grants_communicators {
-            return Err(refused("communicators are lent to builders only"));
+            let how = "a template grants it with `\"grant\": [\"communicator\"]` beside the component's type";
+            let why = "communicators are lent to builders, and to others where the template grants it";
+            return Err(vec![Diagnostic::error(why).with_detail(how)]);
         }
         self.unless_cancelled(self.connect(&kind, &config)).await
     }

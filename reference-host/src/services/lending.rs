@@ -16,6 +16,7 @@ use super::stock::Stock;
 use crate::catalog::Catalog;
 use crate::ledger::{Entry, Maker};
 use crate::plugins::{Plugin, Plugins, Running};
+use crate::template::Grants;
 use crate::ui::BuildUi;
 
 /// A broken call tells of a dead process a moment before its link does.
@@ -32,7 +33,7 @@ pub(super) struct Lending {
     pub(super) ui: BuildUi,
     pub(super) context: Context,
     pub(super) cancelled: CancellationToken,
-    /// A builder may ask for communicators; others only where the template grants it, which it cannot yet.
+    /// A builder may ask for communicators; others only where the template grants it.
     pub(super) grants_communicators: bool,
     pub(super) caller: Caller,
     pub(super) holdings: Arc<Holdings>,
@@ -74,8 +75,8 @@ impl Services {
 
     /// The services of any other run in the same build, which the builder's run waits for.
     #[must_use]
-    pub fn of_others(&self, cancelled: CancellationToken) -> Self {
-        self.child(false, cancelled)
+    pub fn of_others(&self, grants: Grants, cancelled: CancellationToken) -> Self {
+        self.child(grants.communicator, cancelled)
     }
 
     pub(super) fn child(&self, grants_communicators: bool, cancelled: CancellationToken) -> Self {

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
+use super::config::{Asked, LateValue, Learned};
 use super::expression::{self, Argument, Call, Phrase, Piece};
 use super::problem::Problem;
 use super::resolve::RunContext;
@@ -22,10 +25,12 @@ pub(super) struct Scope<'a> {
     pub(super) build: Option<(&'a str, &'a str)>,
     /// Whether `env` works here.
     pub(super) env: bool,
+    /// What the run has told so far.
+    pub(super) learned: Learned<'a>,
 }
 
 /// Where every function is declared: its name and what it takes.
-const FUNCTIONS: [(Function, &str, &[Parameter], usize); 16] = {
+const FUNCTIONS: [(Function, &str, &[Parameter], usize); 18] = {
     use Function as F;
     use Parameter::{Name, Number, Text};
     [
@@ -45,12 +50,13 @@ const FUNCTIONS: [(Function, &str, &[Parameter], usize); 16] = {
         (F::Split, "split", &[Text, Text, Number], 3),
         (F::Replace, "replace", &[Text, Text, Number, Text], 4),
         (F::ReplaceAll, "replace_all", &[Text, Text, Text], 3),
+        (F::Data, "data", &[Name, Name], 1),
+        (F::Build, "build", &[Name], 1),
     ]
 };
 
 /// What Packer or Go have and we do not, with what to do instead.
-const NOT_THERE_YET: [(&str, &str); 7] = [
-    ("build", "values known only after the builder ran come with a later version"),
+const NOT_THERE_YET: [(&str, &str); 6] = [
     ("clean_resource_name", "each builder of Packer brings its own; write a name that your builder accepts"),
     ("consul_key", "set a variable from outside with `-var`"),
     ("vault", "set a variable from outside with `-var`"),
@@ -82,6 +88,8 @@ enum Function {
     Split,
     Replace,
     ReplaceAll,
+    Data,
+    Build,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,12 +128,22 @@ pub(super) fn check(call: &Call) -> Result<(), Problem> {
             (Parameter::Number, _) => return Err(wrong("takes a number where there is a string".to_owned())),
         }
     }
-    Ok(())
+    match call.arguments.get(1) {
+        Some(Argument::Text(pointer)) if call.name == "data" && !is_pointer(pointer) => {
+            Err(wrong("takes a JSON Pointer such as `/key/0` behind the name".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_pointer(text: &str) -> bool {
+    text.is_empty() || text.starts_with('/')
 }
 
 fn count(most: usize, least: usize) -> String {
     match (least, most) {
-        (least, most) if least < most => format!("at most {most} argument"),
+        (0, 1) => "at most 1 argument".to_owned(),
+        (least, most) if least < most => format!("{least} or {most} arguments"),
         (_, 0) => "no argument".to_owned(),
         (_, 1) => "1 argument".to_owned(),
         (_, many) => format!("{many} arguments"),
@@ -156,11 +174,53 @@ pub(super) fn render(phrase: Phrase<'_>, scope: Scope<'_>) -> Result<String, Pro
     Ok(text)
 }
 
+/// As [`render`]; a text that is nothing but one call of `data` or `build` becomes what is there, also a list or an
+/// object.
+pub(super) fn value(phrase: Phrase<'_>, scope: Scope<'_>) -> Result<Value, Problem> {
+    let whole = match expression::parse(phrase)?.as_slice() {
+        [Piece::Call(call)] if call.name == "data" => Some(data(call, scope)?),
+        [Piece::Call(call)] if call.name == "build" => Some(build(call, scope)?),
+        _ => None,
+    };
+    match whole {
+        Some(Value::Array(_) | Value::Object(_) | Value::Null) => Ok(whole.cloned().unwrap_or_default()),
+        _ => render(phrase, scope).map(Value::String),
+    }
+}
+
 fn bounded(length: usize, at: Span) -> Result<(), Problem> {
     if length > LONGEST { Err(Problem::TooLong { at, limit: LONGEST }) } else { Ok(()) }
 }
 
-/// The names that a text asks `function` for, which is `user` or `env`, and where.
+/// What a text asks for that only the run will tell; the text stands at `pointer` of its configuration.
+pub(super) fn asked(phrase: Phrase<'_>, pointer: &str) -> Result<Vec<Asked>, Problem> {
+    let mut asked = Vec::new();
+    for piece in expression::parse(phrase)? {
+        if let Piece::Call(call) = piece {
+            collect_late(&call, pointer, &mut asked);
+        }
+    }
+    Ok(asked)
+}
+
+fn collect_late(call: &Call, pointer: &str, asked: &mut Vec<Asked>) {
+    let what = match (call.name.as_str(), call.arguments.as_slice()) {
+        ("data", [Argument::Text(name), rest @ ..]) => {
+            let place = if let [Argument::Text(place)] = rest { place.as_str() } else { "" };
+            Some(LateValue::Data { name: name.clone(), pointer: place.to_owned() })
+        }
+        ("build", [Argument::Text(key)]) => Some(LateValue::Build { key: key.clone() }),
+        _ => None,
+    };
+    asked.extend(what.map(|what| Asked { what, at: call.at, pointer: pointer.to_owned() }));
+    for argument in &call.arguments {
+        if let Argument::Call(inner) = argument {
+            collect_late(inner, pointer, asked);
+        }
+    }
+}
+
+/// The names that a text asks `function` for, which is `user`, `env` or `data`, and where.
 pub(super) fn references(phrase: Phrase<'_>, function: &str) -> Result<Vec<(String, Span)>, Problem> {
     let mut found = Vec::new();
     for piece in expression::parse(phrase)? {
@@ -172,9 +232,11 @@ pub(super) fn references(phrase: Phrase<'_>, function: &str) -> Result<Vec<(Stri
 }
 
 fn collect(call: &Call, function: &str, found: &mut Vec<(String, Span)>) {
-    for argument in &call.arguments {
+    for (index, argument) in call.arguments.iter().enumerate() {
         match argument {
-            Argument::Text(name) if call.name == function => found.push((name.clone(), call.at)),
+            Argument::Text(name) if index == 0 && call.name == function => {
+                found.push((name.clone(), call.at));
+            }
             Argument::Call(inner) => collect(inner, function, found),
             Argument::Text(_) | Argument::Number(_) => {}
         }
@@ -209,6 +271,8 @@ fn evaluate(call: &Call, scope: Scope<'_>) -> Result<String, Problem> {
         Function::Split => split(&text(0)?, &text(1)?, number(call, 2), call.at)?,
         Function::Replace => replace(&text(3)?, &text(0)?, &text(1)?, number(call, 2), call.at)?,
         Function::ReplaceAll => replace(&text(2)?, &text(0)?, &text(1)?, -1, call.at)?,
+        Function::Data => written(data(call, scope)?, call)?,
+        Function::Build => written(build(call, scope)?, call)?,
     })
 }
 
@@ -240,6 +304,63 @@ pub(super) fn unknown_variable<'a>(
 ) -> Problem {
     let near = spell::nearest(name, known.clone().map(String::as_str));
     Problem::UnknownVariable { at, name: name.to_owned(), near, known: known.cloned().collect() }
+}
+
+/// The value that a data source has yielded, or the part of it that the call points at.
+fn data<'a>(call: &Call, scope: Scope<'a>) -> Result<&'a Value, Problem> {
+    let (name, pointer) = (word(call, 0), word(call, 1));
+    let Some(value) = scope.learned.data.and_then(|data| data.get(name)) else {
+        return Err(Problem::DataOutsideConfigs { at: call.at });
+    };
+    value.pointer(pointer).ok_or_else(|| no_such_data(call.at, name, pointer, value))
+}
+
+/// What the value around the missing one has instead.
+fn no_such_data(at: Span, name: &str, pointer: &str, value: &Value) -> Problem {
+    let mut reached = pointer;
+    let mut known = Vec::new();
+    let mut near = None;
+    while let Some((around, missing)) = reached.rsplit_once('/') {
+        if let Some(found) = value.pointer(around) {
+            let members = found.as_object().into_iter().flat_map(Map::keys);
+            known = members.cloned().collect();
+            near = spell::nearest(missing, known.iter().map(String::as_str));
+            break;
+        }
+        reached = around;
+    }
+    Problem::NoSuchData { at, name: name.to_owned(), pointer: pointer.to_owned(), near, known }
+}
+
+fn build<'a>(call: &Call, scope: Scope<'a>) -> Result<&'a Value, Problem> {
+    let key = word(call, 0);
+    let Some(generated) = scope.learned.generated else { return Err(Problem::BuildTooEarly { at: call.at }) };
+    generated.get(key).ok_or_else(|| no_such_key(call.at, key, generated))
+}
+
+fn no_such_key(at: Span, key: &str, generated: &Map<String, Value>) -> Problem {
+    let near = spell::nearest(key, generated.keys().map(String::as_str));
+    Problem::NotGenerated { at, key: key.to_owned(), near, known: generated.keys().cloned().collect() }
+}
+
+/// A value within a text.
+fn written(value: &Value, call: &Call) -> Result<String, Problem> {
+    let refused = |found| Err(Problem::NotWritable { at: call.at, function: call.name.clone(), found });
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(boolean) => Ok(boolean.to_string()),
+        Value::Null => refused("null"),
+        Value::Array(_) => refused("an array"),
+        Value::Object(_) => refused("an object"),
+    }
+}
+
+fn word(call: &Call, index: usize) -> &str {
+    match call.arguments.get(index) {
+        Some(Argument::Text(text)) => text,
+        _ => "",
+    }
 }
 
 fn env(name: &str, at: Span, scope: Scope<'_>) -> Result<String, Problem> {

@@ -4,13 +4,16 @@
 //! here starts a process. Every word keeps its place in the text, so that whoever complains can point at it.
 
 mod check;
+mod config;
 mod duration;
 mod entries;
+mod entry;
 mod expression;
 mod function;
 mod given;
 mod json;
 mod lexer;
+mod parts;
 mod problem;
 mod read;
 mod reader;
@@ -22,10 +25,17 @@ mod version;
 
 pub(crate) use json::read as read_json;
 
+pub use config::{Asked, Config, Data, LateValue, Learned};
 pub use given::{Given, Origin};
+pub use parts::{
+    BuildFilter, Builder, DataSource, EventHook, Grants, PostProcessor, Provisioner, Variable, Word,
+};
 pub use problem::{Problem, TemplateError};
-pub use read::{Builder, Provisioner, Template, Variable, Word};
-pub use resolve::{Config, ResolvedBuild, ResolvedProvisioner, RunContext};
+pub use read::Template;
+pub use resolve::{
+    Resolved, ResolvedBuild, ResolvedData, ResolvedHook, ResolvedPostProcessor, ResolvedProvisioner,
+    RunContext,
+};
 pub use source::{Member, Node, Shape, Source, Span};
 pub use variables::Variables;
 pub use version::PACKER_VERSION;

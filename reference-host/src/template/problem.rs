@@ -82,6 +82,24 @@ pub enum Problem {
     EnvOutsideVariables { at: Span },
     #[error("template function `{function}` works inside a build only")]
     OutsideBuild { at: Span, function: &'static str },
+    #[error("template function `data` works in configurations only")]
+    DataOutsideConfigs { at: Span },
+    #[error("template function `build` works in provisioners and post-processors only")]
+    BuildTooEarly { at: Span },
+    #[error("data source `{name}` is not declared")]
+    UnknownData { at: Span, name: String, near: Option<String>, known: Vec<String> },
+    #[error("data source `{name}` is configured by its own value")]
+    DataCycle { at: Span, name: String },
+    #[error("data source `{name}` yields nothing at `{pointer}`")]
+    NoSuchData { at: Span, name: String, pointer: String, near: Option<String>, known: Vec<String> },
+    #[error("the builder has generated no `{key}`")]
+    NotGenerated { at: Span, key: String, near: Option<String>, known: Vec<String> },
+    #[error("template function `{function}` yields {found} here, which is no text")]
+    NotWritable { at: Span, function: String, found: &'static str },
+    #[error("`grant` names `{name}`, which is nothing that a template can grant")]
+    UnknownGrant { at: Span, name: String, near: Option<String>, known: Vec<&'static str> },
+    #[error("`hooks` names event `{name}`, which never comes")]
+    UnknownEvent { at: Span, name: String, near: Option<String>, known: Vec<&'static str> },
     #[error("variable `{name}` is not declared")]
     UnknownVariable { at: Span, name: String, near: Option<String>, known: Vec<String> },
     #[error("variable `{name}` is made from itself")]
@@ -140,6 +158,15 @@ impl Problem {
             | Self::Arguments { at, .. }
             | Self::EnvOutsideVariables { at }
             | Self::OutsideBuild { at, .. }
+            | Self::DataOutsideConfigs { at }
+            | Self::BuildTooEarly { at }
+            | Self::UnknownData { at, .. }
+            | Self::DataCycle { at, .. }
+            | Self::NoSuchData { at, .. }
+            | Self::NotGenerated { at, .. }
+            | Self::NotWritable { at, .. }
+            | Self::UnknownGrant { at, .. }
+            | Self::UnknownEvent { at, .. }
             | Self::UnknownVariable { at, .. }
             | Self::VariableCycle { at, .. }
             | Self::TooLong { at, .. } => Some(*at),
@@ -153,10 +180,15 @@ impl Problem {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::UnknownKey { near, known, .. } => spell::hint(near.as_deref(), known.iter().copied()),
+            Self::UnknownKey { near, known, .. }
+            | Self::UnknownGrant { near, known, .. }
+            | Self::UnknownEvent { near, known, .. } => spell::hint(near.as_deref(), known.iter().copied()),
             Self::UnknownBuild { near, known, .. }
             | Self::UnknownSensitive { near, known, .. }
             | Self::UnknownVariable { near, known, .. }
+            | Self::UnknownData { near, known, .. }
+            | Self::NoSuchData { near, known, .. }
+            | Self::NotGenerated { near, known, .. }
             | Self::UnknownGiven { near, known, .. } => {
                 spell::hint(near.as_deref(), known.iter().map(String::as_str))
             }
@@ -174,6 +206,17 @@ impl Problem {
             Self::EnvOutsideVariables { .. } => {
                 Some("declare a variable with this value and use `{{user `NAME`}}` here".to_owned())
             }
+            Self::DataOutsideConfigs { .. } => Some(
+                "write it in the configuration that needs the value: names and variables are settled before"
+                    .to_owned(),
+            ),
+            Self::BuildTooEarly { .. } => {
+                Some("what it yields is known when the builder has its machine".to_owned())
+            }
+            Self::NotWritable { .. } => Some(
+                "point at a text, a number or a boolean; a list or an object stands in a text of its own"
+                    .to_owned(),
+            ),
             Self::ExpressionNotThereYet { .. } => {
                 Some("there are calls of functions, and `{{ .Name }}`, which the plugin fills in".to_owned())
             }

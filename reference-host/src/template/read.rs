@@ -1,27 +1,31 @@
 //! The text of a template → [`Template`].
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::entries;
+use super::parts::{BuildFilter, Builder, DataSource, EventHook, PostProcessor, Provisioner, Variable, Word};
 use super::problem::{Problem, TemplateError};
 use super::reader::Reader;
-use super::source::{Member, Node, Source, Span};
+use super::source::{Member, Node, Source};
 use super::version::{self, PACKER_VERSION};
 use super::{check, json};
 use crate::spell;
 
-const ROOT_KEYS: [&str; 6] =
-    ["description", "min_packer_version", "variables", "sensitive-variables", "builders", "provisioners"];
+const ROOT_KEYS: [&str; 10] = [
+    "description",
+    "min_packer_version",
+    "variables",
+    "sensitive-variables",
+    "data",
+    "builders",
+    "provisioners",
+    "error-cleanup-provisioner",
+    "hooks",
+    "post-processors",
+];
 
 /// What Packer has at the root of a template and we do not, with what to do instead.
-const NOT_THERE_YET: [(&str, &str); 5] = [
-    ("post-processors", "take them out to build without them"),
-    ("error-cleanup-provisioner", "take it out to build without it"),
-    ("push", "Packer has dropped it too: take it out"),
-    ("hooks", "Packer has dropped them too: take them out"),
-    ("data", "set variables from outside with `-var` instead"),
-];
+const NOT_THERE_YET: [(&str, &str); 1] = [("push", "Packer has dropped it too: take it out")];
 
 /// What the user wrote, its names still words.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,79 +36,18 @@ pub struct Template {
     pub description: Option<String>,
     /// In the order of the text.
     pub variables: Vec<Variable>,
+    /// In the order of the text.
+    pub data: Vec<DataSource>,
     /// At least one.
     pub builders: Vec<Builder>,
     /// In the order in which they run.
     pub provisioners: Vec<Provisioner>,
-}
-
-/// A string of the template and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
-    /// What it says.
-    pub text: String,
-    /// Where its literal stands.
-    pub span: Span,
-}
-
-/// A variable that the template declares.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Variable {
-    /// How `{{user}}` and `-var` call it.
-    pub name: Word,
-    /// Its text if nothing else is given, expressions included; none if it must be given.
-    pub default: Option<Word>,
-    /// Whether its value is masked wherever we print.
-    pub sensitive: bool,
-}
-
-/// One entry of `builders`: one build.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Builder {
-    /// Which builder component.
-    pub component: Word,
-    /// The name of the build, where one is given; it may hold expressions.
-    pub name: Option<Word>,
-    /// Everything else that the entry says: an object.
-    pub config: Node,
-}
-
-impl Builder {
-    /// What the build is called before expressions are resolved.
-    #[must_use]
-    pub fn label(&self) -> &Word {
-        self.name.as_ref().unwrap_or(&self.component)
-    }
-}
-
-/// One entry of `provisioners`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Provisioner {
-    /// Which provisioner component.
-    pub component: Word,
-    /// The only builds it runs in, where it says so.
-    pub only: Option<Vec<Word>>,
-    /// Builds it does not run in.
-    pub except: Vec<Word>,
-    /// Members that replace those of `config` in the named builds: objects.
-    pub overrides: Vec<(Word, Node)>,
-    /// How long to wait before it starts.
-    pub pause_before: Duration,
-    /// How long one attempt may take, the pause included.
-    pub timeout: Option<Duration>,
-    /// How often it is tried again after a failure.
-    pub max_retries: u32,
-    /// Everything else that the entry says: an object.
-    pub config: Node,
-}
-
-impl Provisioner {
-    /// Whether it runs in the build of this name.
-    #[must_use]
-    pub fn runs_in(&self, build: &str) -> bool {
-        let named = |words: &[Word]| words.iter().any(|word| word.text == build);
-        self.only.as_deref().is_none_or(named) && !named(&self.except)
-    }
+    /// What runs on the machine when provisioning failed.
+    pub cleanup: Option<Provisioner>,
+    /// Event by event, each in the order in which they run.
+    pub hooks: Vec<EventHook>,
+    /// Sequences: each begins with what the builder made.
+    pub post_processors: Vec<Vec<PostProcessor>>,
 }
 
 impl Template {
@@ -143,11 +86,32 @@ impl Template {
         reader.problems.extend(check::template(&template));
         if reader.problems.is_empty() { Ok(template) } else { Err(wrong(reader.problems)) }
     }
+
+    fn empty(source: Source) -> Self {
+        Self {
+            source,
+            description: None,
+            variables: Vec::new(),
+            data: Vec::new(),
+            builders: Vec::new(),
+            provisioners: Vec::new(),
+            cleanup: None,
+            hooks: Vec::new(),
+            post_processors: Vec::new(),
+        }
+    }
+
+    /// Every `only` and `except` of the template.
+    pub(super) fn build_filters(&self) -> impl Iterator<Item = &BuildFilter> {
+        let provisioners = self.provisioners.iter().chain(&self.cleanup).map(|one| &one.builds);
+        let hooks = self.hooks.iter().map(|one| &one.builds);
+        let post_processors = self.post_processors.iter().flatten().map(|one| &one.builds);
+        provisioners.chain(hooks).chain(post_processors)
+    }
 }
 
 fn read_root(reader: &mut Reader, source: Source, root: &Node) -> Template {
-    let (variables, builders, provisioners) = (Vec::new(), Vec::new(), Vec::new());
-    let mut template = Template { source, description: None, variables, builders, provisioners };
+    let mut template = Template::empty(source);
     let mut sensitive = Vec::new();
     let mut has_builders = false;
     for member in reader.members(root, "the template") {
@@ -161,7 +125,11 @@ fn read_root(reader: &mut Reader, source: Source, root: &Node) -> Template {
                 has_builders = true;
                 template.builders = entries::builders(reader, value);
             }
+            "data" => template.data = entries::data(reader, value),
             "provisioners" => template.provisioners = entries::provisioners(reader, value),
+            "error-cleanup-provisioner" => template.cleanup = entries::cleanup(reader, value),
+            "hooks" => template.hooks = entries::hooks(reader, value),
+            "post-processors" => template.post_processors = entries::post_processors(reader, value),
             comment if comment.starts_with('_') => {}
             _ => reader.problems.push(refuse_key(member)),
         }

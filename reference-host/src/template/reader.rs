@@ -1,7 +1,7 @@
 //! Taking JSON values apart while collecting everything that is wrong with them.
 
+use super::parts::Word;
 use super::problem::Problem;
-use super::read::Word;
 use super::source::{Member, Node, Shape, Span};
 
 /// Reads on after a problem, so that the user hears of all of them at once.

@@ -1,17 +1,19 @@
 //! [`Template`] × [`Variables`] → builds whose names and configurations hold no function any more.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::check;
+use super::config::{Config, Known, Learned};
 use super::expression::Phrase;
-use super::function::{self, Scope};
+use super::function;
+use super::parts::{Builder, DataSource, EventHook, Grants, PostProcessor, Provisioner, Word};
 use super::problem::{Problem, TemplateError};
-use super::read::{Builder, Provisioner, Template, Word};
-use super::source::{Member, Node, Shape, Source, Span};
+use super::read::Template;
+use super::source::{Node, Shape};
 use super::variables::Variables;
 
 /// What template functions learn about the world; one for a whole run, so that all builds see one time.
@@ -29,7 +31,29 @@ pub struct RunContext {
     pub uuid: fn() -> String,
 }
 
-/// One build with everything resolved that the host can resolve.
+/// A template with everything resolved that the host can resolve before it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// In the order of the template.
+    pub data: Vec<ResolvedData>,
+    /// In the order of the template.
+    pub builds: Vec<ResolvedBuild>,
+}
+
+/// One look-up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedData {
+    /// How `{{data}}` calls it.
+    pub name: Word,
+    /// Which data source component.
+    pub component: Word,
+    /// What it is given.
+    pub config: Config,
+    /// What it may use beyond the rest.
+    pub grants: Grants,
+}
+
+/// One build.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResolvedBuild {
     /// Unique in the template.
@@ -40,6 +64,12 @@ pub struct ResolvedBuild {
     pub config: Config,
     /// Those that run in this build, in order.
     pub provisioners: Vec<ResolvedProvisioner>,
+    /// What runs on the machine when provisioning failed.
+    pub cleanup: Option<ResolvedProvisioner>,
+    /// What else runs at events of this build, in order.
+    pub hooks: Vec<ResolvedHook>,
+    /// Each begins with what the builder made; none is empty.
+    pub sequences: Vec<Vec<ResolvedPostProcessor>>,
 }
 
 /// One provisioner as it runs in one build.
@@ -55,28 +85,36 @@ pub struct ResolvedProvisioner {
     pub timeout: Option<Duration>,
     /// How often it is tried again after a failure.
     pub max_retries: u32,
+    /// What it may use beyond the rest.
+    pub grants: Grants,
 }
 
-/// A configuration, and where its values stand in the template.
+/// One hook component at one event.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// An object; as JSON text it is I-JSON.
-    pub value: Value,
-    spans: BTreeMap<String, Span>,
+pub struct ResolvedHook {
+    /// When it runs.
+    pub event: String,
+    /// Which hook component.
+    pub component: Word,
+    /// Nothing: hooks are not configured.
+    pub config: Config,
+    /// What it may use beyond the rest.
+    pub grants: Grants,
 }
 
-impl Config {
-    /// Where the value that a JSON Pointer (RFC 6901) names was written, or the nearest value around it.
-    #[must_use]
-    pub fn locate(&self, pointer: &str) -> Option<Span> {
-        let mut pointer = pointer;
-        loop {
-            if let Some(span) = self.spans.get(pointer) {
-                return Some(*span);
-            }
-            pointer = &pointer[..pointer.rfind('/')?];
-        }
-    }
+/// One post-processor as it runs in one build.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedPostProcessor {
+    /// Which post-processor component.
+    pub component: Word,
+    /// How `-except` calls it.
+    pub name: String,
+    /// What it is given in this build.
+    pub config: Config,
+    /// Whether its input stays, where the template says so.
+    pub keep_input: Option<bool>,
+    /// What it may use beyond the rest.
+    pub grants: Grants,
 }
 
 impl Template {
@@ -84,43 +122,61 @@ impl Template {
     ///
     /// # Errors
     /// Everything that cannot be resolved, at once.
-    pub fn resolve(
-        &self,
-        variables: &Variables,
-        run: &RunContext,
-    ) -> Result<Vec<ResolvedBuild>, TemplateError> {
-        let mut resolver = Resolver { source: &self.source, variables, run, problems: Vec::new() };
+    pub fn resolve(&self, variables: &Variables, run: &RunContext) -> Result<Resolved, TemplateError> {
+        let known =
+            Known { source: self.source.clone(), values: variables.values().clone(), run: run.clone() };
+        let mut resolver = Resolver { template: self, known: Arc::new(known), problems: Vec::new() };
         let names: Vec<Word> = self.builders.iter().map(|builder| resolver.name(builder)).collect();
-        resolver.problems.extend(check::names(&names, &self.provisioners));
+        resolver.problems.extend(check::names(&names, self));
+        let data = self.data.iter().map(|source| resolver.data(source)).collect();
         let builds = self.builders.iter().zip(names);
-        let builds =
-            builds.map(|(builder, name)| resolver.build(builder, name.text, &self.provisioners)).collect();
+        let builds = builds.map(|(builder, name)| resolver.build(builder, name.text)).collect();
         if resolver.problems.is_empty() {
-            return Ok(builds);
+            return Ok(Resolved { data, builds });
         }
         Err(TemplateError::Wrong { text: self.source.clone(), problems: resolver.problems })
     }
 }
 
 struct Resolver<'a> {
-    source: &'a Source,
-    variables: &'a Variables,
-    run: &'a RunContext,
+    template: &'a Template,
+    known: Arc<Known>,
     problems: Vec<Problem>,
 }
 
 impl Resolver<'_> {
     fn name(&mut self, builder: &Builder) -> Word {
-        let label = builder.label();
-        Word { text: self.rendered(&label.text, label.span, None), span: label.span }
+        let Word { text, span } = builder.label().clone();
+        let phrase = Phrase { source: &self.known.source, literal: span, text: &text };
+        let rendered = function::render(phrase, self.known.scope(None, Learned::default()));
+        let text = rendered.unwrap_or_else(|problem| {
+            self.problems.push(problem);
+            text.clone()
+        });
+        Word { text, span }
     }
 
-    fn build(&mut self, builder: &Builder, name: String, provisioners: &[Provisioner]) -> ResolvedBuild {
+    fn data(&mut self, source: &DataSource) -> ResolvedData {
+        let DataSource { name, component, grants, config } = source;
+        let config = Config::of(config, &self.known, None, &mut self.problems);
+        ResolvedData { name: name.clone(), component: component.clone(), config, grants: *grants }
+    }
+
+    fn build(&mut self, builder: &Builder, name: String) -> ResolvedBuild {
+        let template = self.template;
         let build = (name.as_str(), builder.component.text.as_str());
         let config = self.config(&builder.config, build);
-        let running = provisioners.iter().filter(|provisioner| provisioner.runs_in(&name));
-        let provisioners = running.map(|provisioner| self.provisioner(provisioner, build)).collect();
-        ResolvedBuild { component: builder.component.clone(), config, provisioners, name }
+        let mut provisioner = |provisioner: &Provisioner| {
+            provisioner.builds.includes(&name).then(|| self.provisioner(provisioner, build))
+        };
+        let provisioners = template.provisioners.iter().filter_map(&mut provisioner).collect();
+        let cleanup = template.cleanup.as_ref().and_then(provisioner);
+        let hooks = template.hooks.iter().filter(|hook| hook.builds.includes(&name));
+        let hooks = hooks.map(|hook| self.hook(hook, build)).collect();
+        let sequences = template.post_processors.iter().map(|sequence| self.sequence(sequence, build));
+        let sequences = sequences.filter(|sequence| !sequence.is_empty()).collect();
+        let component = builder.component.clone();
+        ResolvedBuild { name, component, config, provisioners, cleanup, hooks, sequences }
     }
 
     fn provisioner(&mut self, provisioner: &Provisioner, build: (&str, &str)) -> ResolvedProvisioner {
@@ -131,60 +187,35 @@ impl Resolver<'_> {
             pause_before: provisioner.pause_before,
             timeout: provisioner.timeout,
             max_retries: provisioner.max_retries,
+            grants: provisioner.grants,
+        }
+    }
+
+    fn hook(&mut self, hook: &EventHook, build: (&str, &str)) -> ResolvedHook {
+        let EventHook { event, component, builds: _, grants } = hook.clone();
+        let nothing = Node { span: component.span, shape: Shape::Object(Vec::new()) };
+        let config = self.config(&nothing, build);
+        ResolvedHook { event: event.text, component, config, grants }
+    }
+
+    fn sequence(&mut self, sequence: &[PostProcessor], build: (&str, &str)) -> Vec<ResolvedPostProcessor> {
+        let running = sequence.iter().filter(|post_processor| post_processor.builds.includes(build.0));
+        running.map(|post_processor| self.post_processor(post_processor, build)).collect()
+    }
+
+    fn post_processor(&mut self, one: &PostProcessor, build: (&str, &str)) -> ResolvedPostProcessor {
+        ResolvedPostProcessor {
+            component: one.component.clone(),
+            name: one.name.as_ref().unwrap_or(&one.component).text.clone(),
+            config: self.config(&one.config, build),
+            keep_input: one.keep_input,
+            grants: one.grants,
         }
     }
 
     fn config(&mut self, node: &Node, build: (&str, &str)) -> Config {
-        let mut spans = BTreeMap::new();
-        let value = self.value(node, build, String::new(), &mut spans);
-        Config { value, spans }
+        Config::of(node, &self.known, Some(build), &mut self.problems)
     }
-
-    fn value(
-        &mut self,
-        node: &Node,
-        build: (&str, &str),
-        pointer: String,
-        spans: &mut BTreeMap<String, Span>,
-    ) -> Value {
-        let value = match &node.shape {
-            Shape::Null => Value::Null,
-            Shape::Bool(boolean) => Value::Bool(*boolean),
-            Shape::Number(number) => Value::Number(number.clone()),
-            Shape::Text(text) => Value::String(self.rendered(text, node.span, Some(build))),
-            Shape::List(elements) => {
-                let elements = elements.iter().enumerate();
-                let values = elements
-                    .map(|(index, node)| self.value(node, build, format!("{pointer}/{index}"), spans));
-                Value::Array(values.collect())
-            }
-            Shape::Object(members) => {
-                let mut object = Map::new();
-                for Member { key, value, .. } in members {
-                    let pointer = format!("{pointer}/{}", escaped(key));
-                    object.insert(key.clone(), self.value(value, build, pointer, spans));
-                }
-                Value::Object(object)
-            }
-        };
-        spans.insert(pointer, node.span);
-        value
-    }
-
-    fn rendered(&mut self, text: &str, literal: Span, build: Option<(&str, &str)>) -> String {
-        let scope = Scope { run: self.run, values: self.variables.values(), build, env: false };
-        function::render(Phrase { source: self.source, literal, text }, scope).unwrap_or_else(|problem| {
-            if !self.problems.contains(&problem) {
-                self.problems.push(problem);
-            }
-            text.to_owned()
-        })
-    }
-}
-
-/// A key as one step of a JSON Pointer.
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// The configuration with the members that the build's override replaces or adds.
@@ -202,125 +233,4 @@ fn overridden(provisioner: &Provisioner, build: &str) -> Node {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::given::Given;
-    use super::*;
-    use time::macros::datetime;
-
-    fn run() -> RunContext {
-        RunContext {
-            started: datetime!(2026-03-07 14:05:09 UTC),
-            template_dir: "/t".to_owned(),
-            pwd: "/w".to_owned(),
-            environment: [("WHO".to_owned(), "me".to_owned())].into(),
-            uuid: || "0198-uuid".to_owned(),
-        }
-    }
-
-    fn resolve(text: &str, given: &[&str]) -> Result<Vec<ResolvedBuild>, TemplateError> {
-        let template = Template::parse("t.json", text)?;
-        let given: Vec<_> = given.iter().map(|text| Given::flag(text).unwrap()).collect();
-        template.resolve(&Variables::settle(&template, &given, &run())?, &run())
-    }
-
-    fn check(expression: &str, expect: &str) {
-        let quoted = serde_json::to_string(expression).unwrap();
-        let text = format!(
-            r#"{{"variables": {{"v": "x y", "w": "{{{{env `WHO`}}}}-{{{{user `v`}}}}"}},
-                "builders": [{{"type": "file", "name": "b", "k": {quoted}}}]}}"#
-        );
-        let found = match resolve(&text, &[]) {
-            Ok(builds) => builds[0].config.value["k"].as_str().unwrap().to_owned(),
-            Err(TemplateError::Wrong { problems, .. }) => problems[0].to_string(),
-            Err(other) => other.to_string(),
-        };
-        assert_eq!(found, expect, "{expression}");
-    }
-
-    #[test]
-    fn every_function_yields_what_it_says() {
-        check("{{user `v`}} {{ user \"w\" }}", "x y me-x y");
-        check("{{timestamp}} {{isotime}}", "1772892309 2026-03-07T14:05:09Z");
-        check("{{isotime `060102`}} {{strftime `%Y`}}", "260307 2026");
-        check("{{uuid}} {{build_name}} {{build_type}}", "0198-uuid b file");
-        check("{{template_dir}} {{pwd}} {{packer_version}}", "/t /w 1.6.6");
-        check("{{upper `é`}}{{lower `ABC`}}", "Éabc");
-        check("{{split `a-b-c` `-` 1}}{{split `abc` `` 2}}", "bc");
-        check("{{replace `a` `b` 1 `aaa`}} {{replace_all `a` `b` `aaa`}}", "baa bbb");
-        check("{{replace_all ` ` `_` (upper (user `v`))}}", "X_Y");
-        check("{{ .Path }} {{.Vars}}", "{{ .Path }} {{.Vars}}");
-    }
-
-    #[test]
-    fn a_wrong_call_is_named() {
-        check("{{split `a` `-` 3}}", "template function `split` finds no part 3");
-        check("{{user v}}", "template function `v` does not exist");
-        check("{{user (upper `v`)}}", "template function `user` takes a name in quotes");
-        check("{{uuid `x`}}", "template function `uuid` takes no argument, not 1");
-        check("{{user `x`}}", "variable `x` is not declared");
-        check("{{env `HOME`}}", "template function `env` works in `variables` only");
-        check("{{strftime `%Q`}}", "template function `strftime` does not know `%Q`");
-        check("{{consul_key `x`}}", "template function `consul_key` is not there yet");
-        check("{{printf `x`}}", "template function `printf` is not there yet");
-        check("{{uper `x`}}", "template function `uper` does not exist");
-    }
-
-    #[test]
-    fn given_values_win_and_are_taken_as_they_are() {
-        let text = r#"{"variables": {"a": null, "b": "{{user `a`}}"}, "builders": [{"type": "f", "k": "{{user `b`}}"}]}"#;
-        let builds = resolve(text, &["a=1", "a={{uuid}}"]).unwrap();
-        assert_eq!(builds[0].config.value["k"], "{{uuid}}");
-    }
-
-    #[test]
-    fn variables_that_need_each_other_are_refused() {
-        let text =
-            r#"{"variables": {"a": "{{user `b`}}", "b": "{{user `a`}}"}, "builders": [{"type": "f"}]}"#;
-        assert!(resolve(text, &[]).unwrap_err().to_string().contains("is made from itself"));
-    }
-
-    #[test]
-    fn variables_that_double_each_other_end_at_a_limit() {
-        let doubled =
-            (1..40).map(|n| format!(r#", "v{n}": "{{{{user `v{0}`}}}}{{{{user `v{0}`}}}}""#, n - 1));
-        let text = format!(
-            r#"{{"variables": {{"v0": "x"{}}}, "builders": [{{"type": "f"}}]}}"#,
-            doubled.collect::<String>()
-        );
-        assert!(resolve(&text, &[]).unwrap_err().to_string().contains("grows beyond"));
-    }
-
-    #[test]
-    fn an_override_replaces_members_in_its_build_only() {
-        let text = r#"{"builders": [{"type": "f", "name": "a"}, {"type": "f", "name": "b"}],
-            "provisioners": [{"type": "shell", "inline": ["x"], "n": 1, "override": {"b": {"inline": ["y"]}}},
-                             {"type": "shell", "only": ["a"], "pause_before": "1s", "max_retries": "2"}]}"#;
-        let builds = resolve(text, &[]).unwrap();
-        assert_eq!(builds[0].provisioners.len(), 2);
-        assert_eq!(builds[0].provisioners[1].max_retries, 2);
-        assert_eq!(builds[1].provisioners.len(), 1);
-        assert_eq!(builds[0].provisioners[0].config.value.to_string(), r#"{"inline":["x"],"n":1}"#);
-        let config = &builds[1].provisioners[0].config;
-        assert_eq!(config.value.to_string(), r#"{"n":1,"inline":["y"]}"#);
-        let span = config.locate("/inline/0").unwrap();
-        assert_eq!(&text[span.start..span.end], r#""y""#);
-    }
-
-    #[test]
-    fn a_pointer_to_what_is_not_there_finds_what_is_around_it() {
-        let text = r#"{"builders": [{"type": "f", "a/b": {"c~": [1, 2]}}]}"#;
-        let config = resolve(text, &[]).unwrap().remove(0).config;
-        let shown = |pointer: &str| config.locate(pointer).map(|span| &text[span.start..span.end]);
-        assert_eq!(shown("/a~1b/c~0/1"), Some("2"));
-        assert_eq!(shown("/a~1b/c~0/7/x"), Some("[1, 2]"));
-        assert_eq!(shown("/missing"), Some(r#"{"type": "f", "a/b": {"c~": [1, 2]}}"#));
-    }
-
-    #[test]
-    fn names_made_by_functions_are_compared_when_resolved() {
-        let text = r#"{"variables": {"n": "a"},
-            "builders": [{"type": "f", "name": "{{user `n`}}"}, {"type": "f", "name": "a"}]}"#;
-        assert!(resolve(text, &[]).unwrap_err().to_string().contains("two builds are named `a`"));
-        assert!(resolve(text, &["n=b"]).is_ok());
-    }
-}
+mod tests;

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::config::Learned;
 use super::expression::Phrase;
 use super::function::{self, Scope};
 use super::given::Given;
+use super::parts::{Variable, Word};
 use super::problem::{Problem, TemplateError};
-use super::read::{Template, Variable, Word};
+use super::read::Template;
 use super::resolve::RunContext;
 use crate::spell;
 
@@ -146,7 +148,8 @@ impl Settling<'_> {
                 self.settle(variable, depth + 1)?;
             }
         }
-        let scope = Scope { run: self.run, values: &self.values, build: None, env: true };
+        let learned = Learned::default();
+        let scope = Scope { run: self.run, values: &self.values, build: None, env: true, learned };
         function::render(phrase, scope)
     }
 }

@@ -6,11 +6,20 @@ use tokio::sync::Notify;
 
 use super::terminal::{Colour, Paint, Terminal};
 
-/// Where one build, or one post-processor of it, prints. Cheap to clone.
+/// What stands before each line.
+#[derive(Clone, Debug)]
+enum Voice {
+    /// A mark and the name of the build.
+    Build(Arc<str>),
+    /// Nothing: a command speaks for itself, and its errors go elsewhere.
+    Command { errors: Arc<Terminal> },
+}
+
+/// Where one build, one post-processor of it, or a command prints. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct BuildUi {
     terminal: Arc<Terminal>,
-    name: Arc<str>,
+    voice: Voice,
     colour: Colour,
     /// Told of each line, also of those that go to another name.
     heard: Arc<Notify>,
@@ -20,13 +29,19 @@ impl BuildUi {
     /// The lines of the build `name`, the `index`th of the run.
     #[must_use]
     pub fn new(terminal: Arc<Terminal>, name: &str, index: usize) -> Self {
-        Self { terminal, name: name.into(), colour: Colour::of(index), heard: Arc::default() }
+        Self { terminal, voice: Voice::Build(name.into()), colour: Colour::of(index), heard: Arc::default() }
+    }
+
+    /// The lines of a command of a plugin: as they are, its errors on another terminal.
+    #[must_use]
+    pub fn of_command(terminal: Arc<Terminal>, errors: Arc<Terminal>) -> Self {
+        Self { terminal, voice: Voice::Command { errors }, colour: Colour::Green, heard: Arc::default() }
     }
 
     /// The same build with another name before its lines, such as `NAME (TYPE)` for a post-processor.
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
-        Self { name: name.into(), ..self.clone() }
+        Self { voice: Voice::Build(name.into()), ..self.clone() }
     }
 
     /// A headline.
@@ -41,7 +56,10 @@ impl BuildUi {
 
     /// What went wrong.
     pub fn error(&self, text: &str) {
-        self.print("==>", text, Paint::Bold(Colour::Red));
+        match &self.voice {
+            Voice::Build(_) => self.print("==>", text, Paint::Bold(Colour::Red)),
+            Voice::Command { errors } => errors.print("", text.trim_end(), Paint::Bold(Colour::Red)),
+        }
     }
 
     /// Notified of each line of a run: whoever still says something still works.
@@ -62,7 +80,10 @@ impl BuildUi {
 
     /// A line end that ends the text adds no empty line.
     fn print(&self, mark: &str, text: &str, paint: Paint) {
-        self.terminal.print(&format!("{mark} {}: ", self.name), text.trim_end(), paint);
+        match &self.voice {
+            Voice::Build(name) => self.terminal.print(&format!("{mark} {name}: "), text.trim_end(), paint),
+            Voice::Command { .. } => self.terminal.print("", text.trim_end(), Paint::Plain),
+        }
     }
 }
 

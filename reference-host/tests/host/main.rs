@@ -4,6 +4,7 @@
 
 mod catalog;
 mod command_line;
+mod parts;
 mod plans;
 mod rig;
 mod templates;

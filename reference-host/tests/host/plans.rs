@@ -84,7 +84,7 @@ mod of {
     //! Plans themselves.
 
     use packwire_host::catalog::{Catalog, Environment};
-    use packwire_host::plan::{Plan, PlanError, PlannedComponent, Selection};
+    use packwire_host::plan::{Plan, PlanError, PlannedComponent, SchemaTexts, Selection};
     use packwire_host::report::Reported as _;
     use packwire_host::template::{RunContext, Template, Variables};
 
@@ -96,7 +96,11 @@ mod of {
     }"#;
 
     fn plan(rig: &Rig, selection: &Selection) -> Result<Plan, PlanError> {
-        let template = Template::parse("t.json", TWO).unwrap();
+        plan_of(TWO, rig, selection)
+    }
+
+    fn plan_of(text: &str, rig: &Rig, selection: &Selection) -> Result<Plan, PlanError> {
+        let template = Template::parse("t.json", text).unwrap();
         let run = RunContext {
             started: time::OffsetDateTime::UNIX_EPOCH,
             template_dir: String::new(),
@@ -104,10 +108,10 @@ mod of {
             environment: Default::default(),
             uuid: String::new,
         };
-        let builds = template.resolve(&Variables::settle(&template, &[], &run).unwrap(), &run).unwrap();
+        let resolved = template.resolve(&Variables::settle(&template, &[], &run).unwrap(), &run).unwrap();
         let executable = Some(rig.path().join("packwire"));
         let catalog = Catalog::find(&Environment { executable, ..Environment::default() }).unwrap();
-        Plan::of(template.source, builds, selection, &catalog)
+        Plan::of(template.source, resolved, selection, &catalog)
     }
 
     fn rig() -> Rig {
@@ -128,7 +132,10 @@ mod of {
     fn wrong_configurations_are_told_once_and_point_into_the_template() {
         let shell =
             r#"{"properties": {"inline": {}}, "required": ["inline"], "additionalProperties": false}"#;
-        let schema_of = |component: &PlannedComponent| (component.name.text == "shell").then_some(shell);
+        let schema_of = |component: &PlannedComponent| SchemaTexts {
+            config: if component.name.text == "shell" { shell } else { "" },
+            output: "",
+        };
         let (plan, problems) = plan(&rig(), &Selection::default()).unwrap().checked(schema_of).unwrap();
         let sound = plan.clone().without(&problems);
         assert!(sound.builds.len() == 2 && sound.builds.iter().all(|build| build.provisioners.is_empty()));
@@ -139,7 +146,10 @@ mod of {
 
     #[test]
     fn a_schema_that_is_none_names_its_component() {
-        let refused = plan(&rig(), &Selection::default()).unwrap().checked(|_| Some("{")).unwrap_err();
+        let refused = plan(&rig(), &Selection::default())
+            .unwrap()
+            .checked(|_| SchemaTexts { config: "{", output: "" })
+            .unwrap_err();
         assert_eq!(refused.to_string(), "the builder `file` has a configuration schema that cannot be used");
     }
 
@@ -150,5 +160,74 @@ mod of {
         std::fs::remove_file(rig.path().join("packer-builder-twin")).unwrap();
         let plan = plan(&rig, &selection).unwrap();
         assert_eq!(plan.builds.iter().map(|build| build.name.as_str()).collect::<Vec<_>>(), ["a"]);
+    }
+
+    const PROCESSED: &str = r#"{
+        "data": {
+            "late": {"type": "http", "url": "{{data `early` `/next`}}"},
+            "unused": {"type": "http", "url": "x"},
+            "early": {"type": "http", "url": "x"}
+        },
+        "builders": [{"type": "file", "x": "{{data `late`}}"}],
+        "provisioners": [{"type": "shell", "inline": "{{build `Hots`}} {{data `early` `/nxet`}}", "n": "{{data `early`}}"}],
+        "post-processors": ["sum", ["zip", {"type": "sum", "name": "last"}, "zip"]]
+    }"#;
+
+    fn processed(selection: &Selection) -> Result<Plan, PlanError> {
+        let names = [
+            "builder-file",
+            "provisioner-shell",
+            "data-source-http",
+            "post-processor-sum",
+            "post-processor-zip",
+        ];
+        let rig = names.iter().fold(Rig::new(), |rig, name| rig.plugin(&format!("packer-{name}")));
+        plan_of(PROCESSED, &rig, selection)
+    }
+
+    #[test]
+    fn who_asks_for_a_value_stands_behind_who_yields_it() {
+        let plan = processed(&Selection::default()).unwrap();
+        let shown: Vec<_> =
+            plan.data.iter().map(|source| (source.name.as_str(), source.is_asked_for)).collect();
+        assert_eq!(shown, [("unused", false), ("early", true), ("late", true)]);
+    }
+
+    #[test]
+    fn a_post_processor_that_is_not_wanted_ends_its_sequence() {
+        let sequences = |except: &str| {
+            let selection = Selection { only: Vec::new(), except: vec![except.to_owned()] };
+            let build = processed(&selection).unwrap().builds.remove(0);
+            let sequence = |sequence: &Vec<_>| sequence.len();
+            build.sequences.iter().map(sequence).collect::<Vec<_>>()
+        };
+        assert_eq!(sequences("last"), [1, 1]);
+        assert_eq!(sequences("zip"), [1]);
+        let unknown = Selection { only: Vec::new(), except: vec!["lats".to_owned()] };
+        let refused = processed(&unknown).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "`-except` names build or post-processor `lats`, which does not exist"
+        );
+    }
+
+    #[test]
+    fn what_is_asked_of_others_is_checked_by_their_schemas_and_late_values_are_no_mistakes() {
+        let schemas_of = |component: &PlannedComponent| match component.name.text.as_str() {
+            "http" => SchemaTexts { config: "", output: r#"{"properties": {"next": {"type": "string"}}}"# },
+            "file" => SchemaTexts { config: "", output: r#"{"properties": {"Path": {}}}"# },
+            "shell" => SchemaTexts {
+                config: r#"{
+                    "properties": {"inline": {"type": "array"}, "n": {"type": "integer"}, "more": {}},
+                    "required": ["more"], "anyOf": [{"properties": {"n": {"const": 1}}}]
+                }"#,
+                output: "",
+            },
+            _ => SchemaTexts::default(),
+        };
+        let (plan, problems) = processed(&Selection::default()).unwrap().checked(schemas_of).unwrap();
+        let refused = PlanError::BadConfigs { text: plan.source, problems };
+        let shown: String = refused.reports().iter().map(|report| report.rendered(false)).collect();
+        insta::assert_snapshot!(shown);
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::{Choice, Recover};
 use crate::ledger::{Maker, RunRecord};
 use crate::plan::{check_config, fit_config, secrets_of};
 use crate::report::Report;
-use crate::template::{Config, ResolvedBuild, RunContext, Word};
+use crate::template::{Config, Resolved, ResolvedBuild, RunContext, Word};
 
 /// A template, resolved as it was for the run.
 pub(super) struct Anew {
@@ -43,7 +43,7 @@ impl Desk {
         let template = self.template(&choice.template)?;
         let run = self.run_of(record);
         let variables = self.variables(&template, &choice, &run)?;
-        let builds = self.told(template.resolve(&variables, &run))?;
+        let Resolved { data: _, builds } = self.told(template.resolve(&variables, &run))?;
         let withheld = variables.hidden_environment().clone();
         Ok(Anew { catalog: Arc::new(self.catalog()?), template_dir: run.template_dir, withheld, builds })
     }
@@ -111,10 +111,14 @@ impl Anew {
         match maker.kind {
             Kind::Builder => Box::new(of_build.map(|build| (&build.component, &build.config))),
             Kind::Provisioner => {
-                let all = of_build.flat_map(|build| &build.provisioners);
+                let all = of_build.flat_map(|build| build.provisioners.iter().chain(&build.cleanup));
                 Box::new(all.map(|provisioner| (&provisioner.component, &provisioner.config)))
             }
-            Kind::PostProcessor | Kind::DataSource | Kind::Hook | Kind::Command | Kind::Communicator => {
+            Kind::PostProcessor => {
+                let all = of_build.flat_map(|build| build.sequences.iter().flatten());
+                Box::new(all.map(|post_processor| (&post_processor.component, &post_processor.config)))
+            }
+            Kind::DataSource | Kind::Hook | Kind::Command | Kind::Communicator => {
                 Box::new(std::iter::empty())
             }
         }
