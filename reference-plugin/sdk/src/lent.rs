@@ -1,6 +1,9 @@
 //! What a run was lent, under the names that authors use.
+use std::sync::Arc;
+
 use packwire_wire::{
-    CLEANUP_PROVISION, HookLent, OfferedCommunicator, Outcome, PROVISION, RemoteCommunicator, RemoteHook,
+    CLEANUP_PROVISION, Communicator, HookLent, OfferedCommunicator, Outcome, PROVISION, RemoteCommunicator,
+    RemoteHook,
 };
 use serde_json::Value;
 
@@ -51,7 +54,28 @@ impl BuildRun {
         communicator: Option<&RemoteCommunicator>,
         generated_data: &Value,
     ) -> Result<(), Stop> {
-        let provisioned = self.call_hook(PROVISION, communicator, generated_data).await?;
+        self.provision_with(communicator.map(OfferedCommunicator::from), generated_data).await
+    }
+
+    /// The same with a communicator that the builder itself implements, and keeps.
+    ///
+    /// # Errors
+    /// As [`BuildRun::provision`].
+    pub async fn provision_own(
+        &self,
+        communicator: &Arc<impl Communicator>,
+        generated_data: &Value,
+    ) -> Result<(), Stop> {
+        let lent = OfferedCommunicator::shared(communicator.clone());
+        self.provision_with(Some(lent), generated_data).await
+    }
+
+    async fn provision_with(
+        &self,
+        communicator: Option<OfferedCommunicator>,
+        generated_data: &Value,
+    ) -> Result<(), Stop> {
+        let provisioned = self.call_hook(PROVISION, communicator.clone(), generated_data).await?;
         if provisioned != Outcome::Done {
             // How the clean-up went changes nothing about why it was needed; the host has told the user.
             drop(self.call_hook(CLEANUP_PROVISION, communicator, generated_data).await);
@@ -62,12 +86,12 @@ impl BuildRun {
     async fn call_hook(
         &self,
         event: &str,
-        communicator: Option<&RemoteCommunicator>,
+        communicator: Option<OfferedCommunicator>,
         generated_data: &Value,
     ) -> Result<Outcome, Stop> {
         let lent = HookLent {
             ui: Some((&self.ui).into()),
-            communicator: communicator.map(OfferedCommunicator::from),
+            communicator,
             data: generated_data.to_string(),
             environment: None,
             cancellation: self.cancellation.offer(),
