@@ -59,6 +59,7 @@
 //! - **Cancellation** is waited for, [`unless_cancelled`] does it; what was half done is undone before the answer.
 //! - **Services** of the host come with a run, in its [`Environment`]: directories, a cache, ports, keys. What outlives a
 //!   crash is [remembered](Environment::remember) before it is made, and a [`Recover`] removes what was left.
+//! - **Files** that are made by way of a [`draft`] appear whole or not at all; [`meter`] shows how far long work is.
 //! - **Logs** go through [`log`]; what a user should see, through the [`Ui`]. Panics fail one call, not the plugin.
 //! - **Tests** need no process: [`testing`].
 //!
@@ -68,11 +69,14 @@ mod command;
 pub mod config;
 mod connector;
 mod data_source;
+pub mod dots;
+pub mod draft;
 mod files;
 mod lent;
 mod lines;
 pub mod log;
 pub mod machine;
+pub mod meter;
 mod opened;
 mod plugin;
 mod post_processor;
