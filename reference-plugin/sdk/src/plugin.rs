@@ -77,6 +77,16 @@ impl Plugin {
         self
     }
 
+    /// The same, where the component that was added last is documented by `documentation`, CommonMark: for hooks, whose
+    /// trait has none.
+    #[must_use]
+    pub fn documented(mut self, documentation: &str) -> Self {
+        if let Some(last) = self.components.last_mut() {
+            last.documentation = documentation.to_owned();
+        }
+        self
+    }
+
     /// The same, with a communicator.
     #[must_use]
     pub fn communicator(self, name: &str, connector: impl Connector) -> Self {
@@ -179,21 +189,23 @@ macro_rules! serve_communicator {
 }
 
 /// The whole `main` of a plugin with one hook; its name and version are those of the calling crate.
+///
+/// `serve_hook!("audit", "Writes down what happens", Audit, documented: "…")` has a documentation beside its summary.
 #[macro_export]
 macro_rules! serve_hook {
-    ($name:expr, $summary:expr, $hook:expr) => {
-        $crate::main_of!(hook($name, $summary, $hook));
+    ($name:expr, $summary:expr, $hook:expr $(, documented: $documentation:expr)?) => {
+        $crate::main_of!(hook($name, $summary, $hook) $(.documented($documentation))?);
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! main_of {
-    ($kind:ident($($component:expr),+) $(.recovering($recover:expr))?) => {
+    ($kind:ident($($component:expr),+) $(.$more:ident($argument:expr))?) => {
         fn main() -> ::std::process::ExitCode {
             $crate::Plugin::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
                 .$kind($($component),+)
-                $(.recovering($recover))?
+                $(.$more($argument))?
                 .serve()
         }
     };
