@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{Kind, PluginCommand};
+use crate::catalog::{Kind, Naming, PluginCommand};
 use crate::log::{Level, Log};
 
 /// Everything that plugin processes are started with, and those that were.
@@ -275,13 +275,20 @@ impl Running {
         let mut others = of_kind();
         let named = of_kind().find(|component| component.name == name);
         match (named, others.next(), others.next()) {
-            (Some(component), ..) | (None, Some(component), None) => Ok(component),
+            (Some(component), ..) => Ok(component),
+            (None, Some(component), None) if !self.tells_by_name(kind, name) => Ok(component),
             (None, None, _) => Err(self.failure(format!("it offers no {kind}"))),
-            (None, Some(_), Some(_)) => {
+            (None, Some(_), _) => {
                 let names: Vec<_> = of_kind().map(|component| component.name.as_str()).collect();
                 Err(self.failure(format!("it offers no {kind} `{name}`, but {}", names.join(", "))))
             }
         }
+    }
+
+    /// Whether it was found because it may offer something of this very name: then nothing else is meant by it.
+    fn tells_by_name(&self, kind: Kind, name: &str) -> bool {
+        let naming = Naming::of_file(&self.name);
+        naming.is_some_and(|naming| matches!(naming, Naming::Family { .. }) && naming.may_offer(kind, name))
     }
 
     /// Why a call to this process has no answer: what it did against the protocol, or how it died.

@@ -120,6 +120,7 @@ impl Provisioning {
     /// Provisioning failed, and the machine is about to go. What failed already stays the failure of the build.
     async fn clean_up(&self, machine: &Machine, stop: &CancellationToken) -> Result<(), Failure> {
         if self.0.on_error == OnError::Abort {
+            self.0.ui.say("Aborted: there is no clean-up");
             return Ok(());
         }
         let hooked = self.hooks(CLEANUP_PROVISION, machine, stop).await;

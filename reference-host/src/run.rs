@@ -115,7 +115,12 @@ impl Run {
         };
         drop(prepared.close().await);
         let (made, generated) = finished(who, built, &provisioning, running).await?;
-        let Some(made) = made else { return Ok(Vec::new()) };
+        let Some(made) = made else {
+            if !sequences.is_empty() {
+                ui.message("There is no artifact, and nothing to do for its post-processors");
+            }
+            return Ok(Vec::new());
+        };
         let (build, data) = (name.as_str(), &*self.data);
         let post_processing = PostProcessing {
             build,

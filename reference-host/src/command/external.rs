@@ -46,7 +46,8 @@ impl Desk {
         let environment = self.environment(&BTreeSet::new());
         let stock = Arc::new(Stock::of_run(self.places(), self.record_of_command(&name)));
         let called = Called { name, command, arguments, catalog: Arc::new(catalog), stock: stock.clone() };
-        let answered = self.host(environment, &cancelled, async |plugins| {
+        let what = format!("`{}`", called.name);
+        let answered = self.host_of(&self.err, &what, environment, &cancelled, async |plugins| {
             self.told(self.call(&called, plugins, &cancelled).await)
         });
         self.close_ledger(&stock);

@@ -23,7 +23,7 @@ use crate::report::{Report, remarked};
 use crate::run::{NotFound, Run, look_up, run};
 use crate::services::Stock;
 use crate::template::{RunContext, Source};
-use crate::ui::{BuildUi, Paint, announce_colours};
+use crate::ui::{BuildUi, Paint, Terminal, announce_colours};
 
 /// The second interrupt: all is ended, at once.
 struct Interrupted;
@@ -140,6 +140,18 @@ impl Desk {
         cancelled: &CancellationToken,
         work: impl AsyncFnOnce(Arc<Plugins>) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
+        self.host_of(&self.out, "build", environment, cancelled, work)
+    }
+
+    /// The same for work that is called `what`, where interrupts are told on `terminal`.
+    pub(super) fn host_of<T>(
+        &self,
+        terminal: &Terminal,
+        what: &str,
+        environment: Vec<(OsString, OsString)>,
+        cancelled: &CancellationToken,
+        work: impl AsyncFnOnce(Arc<Plugins>) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
         let started = Runtime::new()
             .and_then(|runtime| Room::open(runtime.handle().clone()).map(|room| (runtime, room)));
         let (runtime, room) = started.map_err(|why| {
@@ -158,7 +170,7 @@ impl Desk {
             let signals = Signals::listen().ok();
             tokio::select! {
                 done = whole => done,
-                Interrupted = self.interrupted(signals, cancelled) => Err(Failed),
+                Interrupted = interrupted(terminal, what, signals, cancelled) => Err(Failed),
             }
         });
         // A thread that prints where nobody reads is not waited for.
@@ -166,17 +178,6 @@ impl Desk {
         // Tasks are gone. Not left to the last owner of a plugin: that may be a thread that ends with this process.
         plugins.end();
         done
-    }
-
-    /// Resolves at the second interrupt; the first cancels.
-    async fn interrupted(&self, signals: Option<Signals>, cancelled: &CancellationToken) -> Interrupted {
-        let Some(mut signals) = signals else { return std::future::pending().await };
-        signals.next().await;
-        self.out.print("", "Cancelling build after receiving interrupt", Paint::Plain);
-        cancelled.cancel();
-        signals.next().await;
-        self.out.print("", "Interrupted again: ending all plugins", Paint::Plain);
-        Interrupted
     }
 
     /// Everything checked and prepared; warnings are told, errors all together.
@@ -233,6 +234,22 @@ impl Desk {
         let own = self.invocation.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
         passed_on(own, &withheld)
     }
+}
+
+/// Resolves at the second interrupt; the first cancels.
+async fn interrupted(
+    terminal: &Terminal,
+    what: &str,
+    signals: Option<Signals>,
+    cancelled: &CancellationToken,
+) -> Interrupted {
+    let Some(mut signals) = signals else { return std::future::pending().await };
+    signals.next().await;
+    terminal.print("", &format!("Cancelling {what} after receiving interrupt"), Paint::Plain);
+    cancelled.cancel();
+    signals.next().await;
+    terminal.print("", "Interrupted again: ending all plugins", Paint::Plain);
+    Interrupted
 }
 
 /// What prepares a run has nothing to clean up: it ends where it is when it is cancelled.

@@ -14,8 +14,19 @@ pub struct Problem {
     pub message: String,
     /// What to do about it, where that is known.
     pub hint: Option<String>,
-    /// Whether it stays, whatever values the members of the object or list at this place have.
-    pub(crate) is_lasting: bool,
+    /// How long it is one.
+    pub(crate) lasts: Lasts,
+}
+
+/// What may still mend a problem of a configuration that is not known as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasts {
+    /// Nothing: the key is wrong, not its value.
+    Always,
+    /// Another value at this place; members of it do not.
+    WithItsValue,
+    /// Another value at this place, or in it.
+    WithItsMembers,
 }
 
 /// The component's schema cannot be used: a bug in the plugin.
@@ -53,9 +64,10 @@ pub fn check_config(schema: &str, config: &Value) -> Result<Vec<Problem>, Schema
 /// The schema is no JSON Schema.
 pub fn check_late_config(schema: &str, config: &Config) -> Result<Vec<Problem>, SchemaError> {
     let mut problems = check_config(schema, &config.value)?;
-    problems.retain(|problem| {
-        let may_change = config.is_late_below(&problem.pointer) && !problem.is_lasting;
-        !config.is_late_at(&problem.pointer) && !may_change
+    problems.retain(|Problem { pointer, lasts, .. }| match lasts {
+        Lasts::Always => true,
+        Lasts::WithItsValue => !config.is_late_at(pointer),
+        Lasts::WithItsMembers => !config.is_late_at(pointer) && !config.is_late_below(pointer),
     });
     Ok(problems)
 }
@@ -71,16 +83,22 @@ fn problems_of(error: &jsonschema::ValidationError<'_>, schema: &Value) -> Vec<P
                 pointer: below(&pointer, key),
                 message: format!("`{key}` is unknown here"),
                 hint: near(schema, error, key),
-                is_lasting: true,
+                lasts: Lasts::Always,
             })
             .collect(),
         Kind::Required { property } => {
             let key = property.as_str().map_or_else(|| property.to_string(), ToOwned::to_owned);
-            vec![Problem { pointer, message: format!("`{key}` is missing"), hint: None, is_lasting: true }]
+            vec![Problem {
+                pointer,
+                message: format!("`{key}` is missing"),
+                hint: None,
+                lasts: Lasts::WithItsValue,
+            }]
         }
         kind => {
-            let is_lasting = matches!(kind, Kind::Type { .. });
-            vec![Problem { pointer, message: error.to_string(), hint: None, is_lasting }]
+            let is_type = matches!(kind, Kind::Type { .. });
+            let lasts = if is_type { Lasts::WithItsValue } else { Lasts::WithItsMembers };
+            vec![Problem { pointer, message: error.to_string(), hint: None, lasts }]
         }
     }
 }
@@ -113,7 +131,7 @@ fn case_problem<'a>(
 ) -> Option<Problem> {
     let property = properties.find(|property| property.to_lowercase() == key.to_lowercase())?;
     let message = format!("`{key}` differs from `{property}` only in case");
-    Some(Problem { pointer, message, hint: Some(format!("write `{property}`")), is_lasting: true })
+    Some(Problem { pointer, message, hint: Some(format!("write `{property}`")), lasts: Lasts::Always })
 }
 
 #[cfg(test)]

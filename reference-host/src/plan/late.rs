@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::check::Problem;
+use super::check::{Lasts, Problem};
 use super::walk::{followed, property};
 use super::{PlannedBuild, PlannedComponent, PlannedData};
 use crate::spell;
@@ -76,7 +76,7 @@ pub(super) fn missing<'s>(
                 (format!("the builder generates no `{key}`"), near_key(&schema, key))
             }
         };
-        Some(Problem { pointer: asked.pointer.clone(), message, hint: near, is_lasting: true })
+        Some(Problem { pointer: asked.pointer.clone(), message, hint: near, lasts: Lasts::Always })
     });
     asked.collect()
 }

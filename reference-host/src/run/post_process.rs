@@ -114,6 +114,7 @@ impl PostProcessing<'_> {
             processed.artifacts.extend(artifacts);
             processed.failures.extend(failures);
         }
+        processed.failures.dedup();
         if keeps_first {
             processed.artifacts.insert(0, first);
         } else {

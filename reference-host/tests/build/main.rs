@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a failure of the set-up is a failure of the test")]
 #![expect(clippy::panic, reason = "a deadline that passed is a failure of the test")]
 
+mod artifacts;
+mod commands;
+mod data;
+mod events;
 mod interrupts;
 mod killed;
 mod logs;

@@ -228,3 +228,5 @@ pub(crate) const FILE: &str = "packer-builder-file";
 pub(crate) const NULL: &str = "packer-builder-null";
 pub(crate) const LOCAL: &str = "packer-communicator-local";
 pub(crate) const SHELL: &str = "packer-provisioner-shell";
+/// Not of this repository's plugins: it does what a test tells it.
+pub(crate) const STAGE: &str = "packer-plugin-stage";

@@ -4,6 +4,7 @@
 
 mod catalog;
 mod command_line;
+mod documented;
 mod parts;
 mod plans;
 mod rig;

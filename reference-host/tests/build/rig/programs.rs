@@ -24,19 +24,25 @@ pub(crate) fn packwire() -> &'static Path {
     })
 }
 
-/// A plugin of this repository.
+/// A plugin of this repository, or the one that is made for these tests.
 pub(crate) fn plugin(name: &str) -> PathBuf {
     static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(built);
+    static STAGE: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    let built = match name {
+        super::STAGE => STAGE.get_or_init(|| built(&["--package=packwire-host", "--example", super::STAGE])),
+        _ => BUILT.get_or_init(|| built(&["--workspace", "--bins"])),
+    };
     built.get(name).unwrap_or_else(|| panic!("cargo has built no {name}")).clone()
 }
 
 /// Cargo builds the binaries of a package's own tests only; the lock it needs is free while tests run.
-fn built() -> BTreeMap<String, PathBuf> {
+fn built(what: &[&str]) -> BTreeMap<String, PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "it is waited for")]
     let mut cargo = Command::new(env!("CARGO"));
     cargo
-        .args(["build", "--workspace", "--bins", "--message-format=json"])
+        .arg("build")
+        .args(what)
+        .arg("--message-format=json")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null());
     let output = cargo.output().unwrap();

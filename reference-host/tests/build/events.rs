@@ -1,0 +1,77 @@
+//! Events of a build: hooks, late values in provisioners, and what runs when one failed.
+
+use insta::assert_snapshot;
+
+use crate::rig::{LOCAL, STAGE, World};
+
+fn staged(rest: &str) -> World {
+    let template = format!(
+        r#"{{"builders": [{{"type": "stage", "name": "b", "target": "made.txt", "generated": {{"Host": "example", "Count": 2}}}}], {rest}}}"#
+    );
+    World::with(&[STAGE]).template(&template)
+}
+
+#[test]
+fn hooks_run_before_the_provisioners_which_know_what_the_builder_knows() {
+    let world = staged(
+        r#""hooks": {"packer_provision": ["stage", {"type": "stage-failing", "except": ["b"]}]},
+        "provisioners": [{"type": "stage", "say": ["at {{build `Host`}}"], "times": "{{build `Count`}}"}]"#,
+    );
+    assert_snapshot!(world.run("build template.json"));
+}
+
+#[test]
+fn a_hook_that_fails_ends_the_build() {
+    let world = staged(
+        r#""hooks": {"packer_provision": ["stage-failing", "stage"], "packer_cleanup_provision": ["stage"]},
+        "provisioners": [{"type": "stage", "say": ["never"]}]"#,
+    );
+    assert_snapshot!(world.run("build template.json"));
+    assert!(!world.path("made.txt").exists());
+}
+
+/// A provisioner that fails, and one that runs then.
+const FAILING: &str = r#""provisioners": [{"type": "stage", "fail": "it broke"}, {"type": "stage", "say": ["never"]}],
+    "error-cleanup-provisioner": {"type": "stage", "say": ["cleaning up {{build `Host`}}"]}"#;
+
+#[test]
+fn what_failed_is_cleaned_up_after() {
+    assert_snapshot!(staged(FAILING).run("build template.json"));
+}
+
+#[test]
+fn what_failed_stays_where_the_user_wants_it() {
+    assert_snapshot!(staged(FAILING).run("build -on-error=abort template.json"));
+}
+
+#[test]
+fn a_clean_up_that_fails_does_not_hide_why_it_was_needed() {
+    let world = staged(
+        r#""provisioners": [{"type": "stage", "fail": "it broke"}],
+        "hooks": {"packer_cleanup_provision": ["stage-failing"]},
+        "error-cleanup-provisioner": {"type": "stage", "fail": "the clean-up broke too"}"#,
+    );
+    assert_snapshot!(world.run("build template.json"));
+}
+
+#[test]
+fn a_provisioner_opens_communicators_where_it_is_granted() {
+    let template = |grant: &str| {
+        format!(
+            r#"{{"builders": [{{"type": "stage"}}], "provisioners": [{{"type": "stage", "open": "local"{grant}}}]}}"#
+        )
+    };
+    let world = World::with(&[STAGE, LOCAL]);
+    let world = world.template(&template(r#", "grant": ["communicator"]"#));
+    assert_snapshot!(world.run("build template.json"));
+    let world = world.template(&template(""));
+    assert_snapshot!(world.run("build template.json"));
+}
+
+#[test]
+fn a_late_value_that_is_wrong_fails_when_it_is_known() {
+    let world = staged(
+        r#""provisioners": [{"type": "stage", "say": ["{{build `Host`}}"], "times": "{{build `Host`}}"}]"#,
+    );
+    assert_snapshot!(world.run("build template.json"));
+}
