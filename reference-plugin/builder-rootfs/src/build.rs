@@ -1,6 +1,6 @@
 //! The builder: a tree that begins with something, is provisioned, and becomes an output.
 use std::{
-    fs::{self, File},
+    fs::File,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,7 +22,7 @@ use crate::{
     output::{Draft, Made, RootfsArtifact, exists},
     owners::Owners,
     pack::{Contents, pack},
-    source::{Begun, Source, owner_here},
+    source::{Begun, Source},
     work::Work,
 };
 
@@ -219,11 +219,8 @@ impl Packing {
     }
 
     fn write_archive(&self, into: &mut dyn io::Write, meter: Meter) -> Result<(), String> {
-        let owner = |path: &Path, metadata: Option<&fs::Metadata>| {
-            self.owners.of(path).unwrap_or_else(|| owner_here(path, metadata))
-        };
         let into = io::BufWriter::with_capacity(256 << 10, Metered { inner: into, meter });
-        pack(&self.contents, self.newest, owner, into)
+        pack(&self.contents, self.newest, &self.owners, into)
     }
 }
 

@@ -26,8 +26,7 @@ use packwire_plugin::Plugin;
 
 fn main() -> ExitCode {
     inside::requested(std::env::args_os()).unwrap_or_else(|| {
-        Plugin::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
-            .builder("rootfs", build::Rootfs)
-            .serve()
+        let plugin = Plugin::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+        plugin.builder("rootfs", build::Rootfs).recovering(build::Rootfs).serve()
     })
 }

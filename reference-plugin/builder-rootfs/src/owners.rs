@@ -1,9 +1,17 @@
-//! What an archive says of its files that the file system cannot keep here: owners, where only one uid is ours, and
-//! devices, which only root makes.
+//! What an archive says of its files that the file system cannot keep here: owners, where only one uid is ours,
+//! devices, which only root makes, and capabilities, which only root gives.
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
+
+/// What stands before the name of an extended attribute in an archive.
+pub(crate) const ATTRIBUTE: &str = "SCHILY.xattr.";
+
+/// Whether an image has an extended attribute of this name: the others belong to a machine.
+pub(crate) fn is_kept(attribute: &str) -> bool {
+    attribute == "security.capability" || attribute.starts_with("user.")
+}
 
 /// A user and a group, by number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -27,6 +35,7 @@ pub(crate) struct Device {
 pub(crate) struct Owners {
     owners: BTreeMap<PathBuf, Owner>,
     devices: BTreeMap<PathBuf, Device>,
+    attributes: BTreeMap<PathBuf, BTreeMap<String, Vec<u8>>>,
 }
 
 impl Owners {
@@ -38,6 +47,16 @@ impl Owners {
     /// A path in the tree is a device that cannot be made here.
     pub(crate) fn add_device(&mut self, path: &Path, device: Device) {
         self.devices.insert(path.to_owned(), device);
+    }
+
+    /// A file has an extended attribute that it cannot have here.
+    pub(crate) fn add_attribute(&mut self, path: &Path, name: String, value: Vec<u8>) {
+        self.attributes.entry(path.to_owned()).or_default().insert(name, value);
+    }
+
+    /// The extended attributes that were remembered of a file.
+    pub(crate) fn attributes_of(&self, path: &Path) -> BTreeMap<String, Vec<u8>> {
+        self.attributes.get(path).cloned().unwrap_or_default()
     }
 
     /// The owner that was remembered.

@@ -10,13 +10,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{major, minor};
+use rustix::{
+    fs::{fgetxattr, flistxattr, major, minor},
+    io::Errno,
+    process::{getegid, geteuid},
+};
 use tar::{Builder, EntryType, Header};
 
-use crate::owners::{Device, Owner};
+use crate::owners::{ATTRIBUTE, Device, Owner, Owners, is_kept};
 
 /// Bytes of a link's target that have room in a header.
 const SHORT_LINK: usize = 100;
+/// The most that Linux has of names, and of one value.
+const ATTRIBUTE_BYTES: usize = 64 << 10;
 /// What an owner needs to read a file, and to walk through a directory and change it.
 const TO_READ: u32 = 0o400;
 const TO_WALK: u32 = 0o700;
@@ -79,16 +85,6 @@ impl Contents {
             }
         }
         Ok(())
-    }
-
-    /// The same, as `Communicator.downloadTree` gives it away.
-    pub(crate) fn without_devices(mut self) -> Self {
-        let is_plain = |node: &Node| match node {
-            Node::Found(metadata) => metadata.is_dir() || metadata.is_file() || metadata.is_symlink(),
-            Node::Device(_) => false,
-        };
-        self.files.retain(|_, node| is_plain(node));
-        self
     }
 
     /// How much is in the files.
@@ -160,24 +156,25 @@ fn open_up(path: &Path, mode: u32, rights: u32) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode & 0o7777 | rights))
 }
 
-/// Writes an archive. `owner` says whom each file belongs to; no time is later than `newest`.
+/// Writes an archive, with the owners that were remembered, and those of the files where none was. No time is later
+/// than `newest`.
 ///
 /// # Errors
 /// One line for people.
 pub(crate) fn pack(
     contents: &Contents,
     newest: Option<u64>,
-    owner: impl Fn(&Path, Option<&Metadata>) -> Owner,
+    owners: &Owners,
     into: impl Write,
 ) -> Result<(), String> {
-    let mut packing = Packing { contents, archive: Builder::new(into), linked: HashMap::new() };
+    let mut packing = Packing { contents, owners, archive: Builder::new(into), linked: HashMap::new() };
     for (path, node) in &contents.files {
         let mut header = Header::new_gnu();
-        let metadata = match node {
-            Node::Found(metadata) => Some(metadata),
-            Node::Device(_) => None,
+        let found = match node {
+            Node::Found(metadata) => owner_here(metadata),
+            Node::Device(_) => Owner::default(),
         };
-        let Owner { uid, gid } = owner(path, metadata);
+        let Owner { uid, gid } = owners.of(path).unwrap_or(found);
         header.set_uid(uid);
         header.set_gid(gid);
         header.set_mtime(node.modified().min(newest.unwrap_or(u64::MAX)));
@@ -192,8 +189,18 @@ pub(crate) fn pack(
     finished.map_err(|error| format!("the archive cannot be written: {error}"))
 }
 
+/// Whom a file of this machine belongs to in a root filesystem: what is the user's own is root's there.
+fn owner_here(metadata: &Metadata) -> Owner {
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    Owner {
+        uid: if metadata.uid() == uid { 0 } else { metadata.uid().into() },
+        gid: if metadata.gid() == gid { 0 } else { metadata.gid().into() },
+    }
+}
+
 struct Packing<'a, W: Write> {
     contents: &'a Contents,
+    owners: &'a Owners,
     archive: Builder<W>,
     /// Files with more names than one, by device and number, and the first of those names.
     linked: HashMap<(u64, u64), PathBuf>,
@@ -202,13 +209,12 @@ struct Packing<'a, W: Write> {
 impl<W: Write> Packing<'_, W> {
     fn found(&mut self, path: &Path, metadata: &Metadata, mut header: Header) -> io::Result<()> {
         header.set_mode(metadata.mode() & 0o7777);
-        let kind = metadata.file_type();
         if !metadata.is_dir() && metadata.nlink() > 1 {
             if let Some(first) = self.linked.get(&(metadata.dev(), metadata.ino())) {
                 header.set_entry_type(EntryType::Link);
                 return self.archive.append_link(&mut header, path, first);
             }
-            drop(self.linked.insert((metadata.dev(), metadata.ino()), path.to_owned()));
+            self.linked.insert((metadata.dev(), metadata.ino()), path.to_owned());
         }
         if metadata.is_dir() {
             header.set_entry_type(EntryType::Directory);
@@ -216,25 +222,29 @@ impl<W: Write> Packing<'_, W> {
         } else if metadata.is_symlink() {
             self.symbolic_link(path, header)
         } else if metadata.is_file() {
-            header.set_entry_type(EntryType::Regular);
-            header.set_size(metadata.len());
-            let outside = self.contents.base.join(path);
-            if self.contents.ours {
-                open_up(&outside, metadata.mode(), TO_READ)?;
-            }
-            let file = File::open(outside)?;
-            self.archive.append_data(&mut header, path, Exactly { file, left: metadata.len() })
+            self.file(path, metadata, header)
         } else {
-            let number = metadata.rdev();
-            let kind = match () {
-                () if kind.is_char_device() => EntryType::Char,
-                () if kind.is_block_device() => EntryType::Block,
-                () => EntryType::Fifo,
-            };
-            let mode = metadata.mode() & 0o7777;
-            let device = Device { kind, mode, modified: 0, major: major(number), minor: minor(number) };
-            self.device(path, device, header)
+            self.device(path, Device::of(metadata), header)
         }
+    }
+
+    fn file(&mut self, path: &Path, metadata: &Metadata, mut header: Header) -> io::Result<()> {
+        let outside = self.contents.base.join(path);
+        if self.contents.ours {
+            open_up(&outside, metadata.mode(), TO_READ)?;
+        }
+        let file = File::open(outside)?;
+        let mut attributes = self.owners.attributes_of(path);
+        attributes.extend(attributes_of(&file)?);
+        if !attributes.is_empty() {
+            let named = |(name, value)| (format!("{ATTRIBUTE}{name}"), value);
+            let named: Vec<(String, Vec<u8>)> = attributes.into_iter().map(named).collect();
+            let records = named.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+            self.archive.append_pax_extensions(records)?;
+        }
+        header.set_entry_type(EntryType::Regular);
+        header.set_size(metadata.len());
+        self.archive.append_data(&mut header, path, Exactly { file, left: metadata.len() })
     }
 
     fn symbolic_link(&mut self, path: &Path, mut header: Header) -> io::Result<()> {
@@ -259,6 +269,39 @@ impl<W: Write> Packing<'_, W> {
     }
 }
 
+impl Device {
+    /// A device or pipe that was found.
+    fn of(metadata: &Metadata) -> Self {
+        let (kind, number) = (metadata.file_type(), metadata.rdev());
+        let kind = match () {
+            () if kind.is_char_device() => EntryType::Char,
+            () if kind.is_block_device() => EntryType::Block,
+            () => EntryType::Fifo,
+        };
+        let mode = metadata.mode() & 0o7777;
+        Self { kind, mode, modified: 0, major: major(number), minor: minor(number) }
+    }
+}
+
+/// The extended attributes of a file that an image has.
+fn attributes_of(file: &File) -> io::Result<BTreeMap<String, Vec<u8>>> {
+    let mut names = vec![0; ATTRIBUTE_BYTES];
+    let length = match flistxattr(file, &mut names[..]) {
+        Err(Errno::NOTSUP) => 0,
+        listed => listed?,
+    };
+    names.truncate(length);
+    let mut attributes = BTreeMap::new();
+    for name in names.split(|&byte| byte == 0) {
+        let Some(name) = std::str::from_utf8(name).ok().filter(|name| is_kept(name)) else { continue };
+        let mut value = vec![0; ATTRIBUTE_BYTES];
+        let length = fgetxattr(file, name, &mut value[..])?;
+        value.truncate(length);
+        attributes.insert(name.to_owned(), value);
+    }
+    Ok(attributes)
+}
+
 /// A file of which as much is read as its header says.
 struct Exactly {
     file: File,
@@ -276,3 +319,6 @@ impl Read for Exactly {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests;

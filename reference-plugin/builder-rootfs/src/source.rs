@@ -1,8 +1,7 @@
 //! What a tree begins with.
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, File},
     io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -11,10 +10,10 @@ use packwire_plugin::{Diagnostic, Stop};
 use crate::{
     compression,
     meter::{Meter, Metered},
-    owners::{Owner, Owners},
+    owners::Owners,
     pack::{self, Contents},
     tree::Tree,
-    unpack::{Trust, unpack},
+    unpack::unpack,
 };
 
 /// What a tree begins with.
@@ -65,17 +64,16 @@ impl Source {
             |error: io::Error| Stop::failed(format!("{} cannot be used: {error}", directory.display()));
         let tree = Tree::at(directory).map_err(told)?;
         let may_own = rustix::process::geteuid().is_root();
-        let trust = Trust::Source { owners: Owners::default(), may_own };
         match self {
             Self::Nothing => Ok(Begun { owners: Owners::default(), left_out: Vec::new() }),
             Self::Archive { path, file, bytes: _ } => {
                 let content = compression::open(file, meter).map_err(told)?;
-                let unpacked = unpack(&tree, Path::new("."), content, trust);
+                let unpacked = unpack(&tree, content, may_own);
                 let told = |why| refused(format!("{} cannot be unpacked: {why}", path.display()));
                 Ok(Begun { owners: unpacked.map_err(told)?, left_out: Vec::new() })
             }
             Self::Directory(contents) => {
-                let owners = copy(&contents, &tree, trust, meter);
+                let owners = copy(&contents, &tree, may_own, meter);
                 let told = |why| refused(format!("the source cannot be copied: {why}"));
                 Ok(Begun { owners: owners.map_err(told)?, left_out: contents.left_out })
             }
@@ -88,12 +86,12 @@ fn refused(why: String) -> Stop {
 }
 
 /// Packs and unpacks at once.
-fn copy(contents: &Contents, tree: &Tree, trust: Trust, meter: Meter) -> Result<Owners, String> {
+fn copy(contents: &Contents, tree: &Tree, may_own: bool, meter: Meter) -> Result<Owners, String> {
     let (archive, into) = io::pipe().map_err(|error| error.to_string())?;
     std::thread::scope(|threads| {
-        let packing =
-            threads.spawn(move || pack::pack(contents, None, owner_here, Metered { inner: into, meter }));
-        let unpacked = unpack(tree, Path::new("."), archive, trust);
+        let packing = threads
+            .spawn(move || pack::pack(contents, None, &Owners::default(), Metered { inner: into, meter }));
+        let unpacked = unpack(tree, archive, may_own);
         match packing.join() {
             Ok(Ok(())) => unpacked,
             // Where unpacking failed, packing could not end either.
@@ -101,14 +99,4 @@ fn copy(contents: &Contents, tree: &Tree, trust: Trust, meter: Meter) -> Result<
             Err(_) => Err("packing it failed".to_owned()),
         }
     })
-}
-
-/// Whom a file of this machine belongs to in a root filesystem: what is the user's own is root's there.
-pub(crate) fn owner_here(_: &Path, metadata: Option<&Metadata>) -> Owner {
-    let Some(metadata) = metadata else { return Owner::default() };
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    Owner {
-        uid: if metadata.uid() == uid { 0 } else { metadata.uid().into() },
-        gid: if metadata.gid() == gid { 0 } else { metadata.gid().into() },
-    }
 }

@@ -26,15 +26,12 @@ type Started = io::Result<(Group, Pipes)>;
 pub(crate) async fn receive(started: Started, content: StreamReceiver, over: &CancellationToken) -> Outcome {
     let work = async {
         let (group, Pipes { stdin, stdout: _, stderr }) = started.map_err(unstarted)?;
-        let (fed, complaint) = tokio::join!(feed(content, stdin), complaint(stderr));
+        let (fed, complaint) = tokio::join!(feed(content, stdin, over), complaint(stderr));
         let succeeded = succeeded(&group, &complaint).await;
         // Of an upload that was given up nobody asks more.
         if fed == Fed::GivenUp { Err(Stop::Cancelled) } else { succeeded }
     };
-    tokio::select! {
-        ended = work => outcome(ended),
-        () = over.cancelled() => Outcome::Cancelled,
-    }
+    outcome(work.await)
 }
 
 /// Sends what a process says of a file, and then its content.
@@ -129,10 +126,14 @@ enum Fed {
     Unwanted,
 }
 
-async fn feed(mut content: StreamReceiver, into: Option<ChildStdin>) -> Fed {
+async fn feed(mut content: StreamReceiver, into: Option<ChildStdin>, over: &CancellationToken) -> Fed {
     let Some(mut into) = into else { return Fed::Unwanted };
     loop {
-        let bytes = match content.next().await {
+        let next = tokio::select! {
+            next = content.next() => next,
+            () = over.cancelled() => return Fed::GivenUp,
+        };
+        let bytes = match next {
             Ok(Some(bytes)) if bytes.is_empty() => continue,
             Ok(Some(bytes)) => bytes,
             Ok(None) => break,

@@ -1,6 +1,7 @@
-//! An archive becomes files below a directory of a tree.
+//! A source archive becomes a tree. It comes from the user: owners, devices and setuid bits count.
 use std::{
-    fs::Permissions,
+    ffi::OsStr,
+    fs::{File, Permissions},
     io::{self, Read},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Component, Path, PathBuf},
@@ -8,276 +9,232 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, FileType, Gid, Mode, OFlags, Uid, chmodat, chownat, fchmod, futimens, linkat, makedev,
-        mkdirat, mknodat, symlinkat,
+        AtFlags, FileType, Gid, Mode, OFlags, Uid, XattrFlags, chmodat, chownat, fchmod, fchown, fsetxattr,
+        futimens, linkat, makedev, mkdirat, mknodat, symlinkat,
     },
     io::Errno,
 };
-use tar::{Archive, Entry, EntryType};
+use tar::{Archive, Entry, EntryType, Header};
 
 use crate::{
-    owners::{Device, Owner, Owners},
+    owners::{ATTRIBUTE, Device, Owner, Owners, is_kept},
     tree::{Spot, Tree, times},
 };
 
-/// Whom an archive comes from, and so what it may do.
-#[derive(Debug)]
-pub(crate) enum Trust {
-    /// From the user, as the beginning of a tree: owners, devices and setuid bits count. What cannot be kept here is
-    /// remembered; owners can where `may_own`.
-    Source { owners: Owners, may_own: bool },
-    /// From whoever was lent the communicator: the rules of `Communicator.uploadTree`.
-    Stranger,
-}
-
-/// Unpacks an archive below `base`, which exists. Brings back what could not be kept.
+/// Unpacks an archive into a tree. Owners are given where we `may_own`; brings back what could not be kept.
 ///
 /// # Errors
 /// One line for people. What was unpacked by then stays.
-pub(crate) fn unpack(tree: &Tree, base: &Path, archive: impl Read, trust: Trust) -> Result<Owners, String> {
-    let mut unpacking = Unpacking { tree, base, trust, directories: Vec::new() };
+pub(crate) fn unpack(tree: &Tree, archive: impl Read, may_own: bool) -> Result<Owners, String> {
+    let mut unpacking = Unpacking { tree, may_own, owners: Owners::default(), directories: Vec::new() };
     let mut archive = Archive::new(archive);
     let entries = archive.entries().map_err(|error| format!("the archive cannot be read: {error}"))?;
     for entry in entries {
         let mut entry = entry.map_err(|error| format!("the archive cannot be read: {error}"))?;
-        let path = unpacking.path(&entry.path_bytes())?;
+        let path = relative(&entry.path_bytes())?;
         unpacking.unpack(&path, &mut entry).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     unpacking.finish()
 }
 
+/// The path of an entry, which is the name of something in the tree.
+fn relative(name: &[u8]) -> Result<PathBuf, String> {
+    let name = Path::new(OsStr::from_bytes(name));
+    let mut path = PathBuf::new();
+    for part in name.components() {
+        match part {
+            Component::Normal(part) => path.push(part),
+            Component::CurDir | Component::RootDir => {}
+            _ => return Err(format!("{}: the name leads out of the archive", name.display())),
+        }
+    }
+    Ok(path)
+}
+
 struct Unpacking<'a> {
     tree: &'a Tree,
-    base: &'a Path,
-    trust: Trust,
+    may_own: bool,
+    owners: Owners,
     /// Their modes and times, which come last: a directory that cannot be written to can be filled by then.
     directories: Vec<(PathBuf, u32, i64)>,
 }
 
-impl Unpacking<'_> {
-    /// The path of an entry relative to the base: names alone.
-    fn path(&self, name: &[u8]) -> Result<PathBuf, String> {
-        let name = Path::new(std::ffi::OsStr::from_bytes(name));
-        let mut path = PathBuf::new();
-        for part in name.components() {
-            match part {
-                Component::Normal(part) => path.push(part),
-                Component::CurDir => {}
-                Component::RootDir if matches!(self.trust, Trust::Source { .. }) => {}
-                _ => return Err(format!("{}: the name leads out of the archive", name.display())),
-            }
-        }
-        Ok(path)
+/// What a header says of any file.
+#[derive(Debug, Clone, Copy)]
+struct Dress {
+    owner: Owner,
+    mode: u32,
+    modified: i64,
+}
+
+impl Dress {
+    fn of(header: &Header) -> io::Result<Self> {
+        let owner = Owner { uid: header.uid()?, gid: header.gid()? };
+        let modified = i64::try_from(header.mtime()?).unwrap_or(i64::MAX);
+        Ok(Self { owner, mode: header.mode()? & 0o7777, modified })
     }
 
+    fn mode(self) -> Mode {
+        Mode::from_raw_mode(self.mode)
+    }
+}
+
+impl Unpacking<'_> {
     fn unpack(&mut self, path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
-        let header = entry.header();
-        let (kind, mode) = (header.entry_type(), header.mode()?);
-        let modified = i64::try_from(header.mtime()?).unwrap_or(i64::MAX);
-        let owner = Owner { uid: header.uid()?, gid: header.gid()? };
-        if path.as_os_str().is_empty() {
-            // The base itself: it was there before, and only a source says what its root is like.
-            return if kind.is_dir() && self.is_source() {
-                self.dress_directory(path, owner, mode, modified)
-            } else {
-                Ok(())
-            };
-        }
-        let target = self.base.join(path);
-        match kind {
-            EntryType::Directory => {
-                let spot = self.tree.spot_made(&target, &mut Vec::new())?;
-                self.directory(&spot, &target)?;
-                self.dress_directory(path, owner, mode, modified)
-            }
+        let dress = Dress::of(entry.header())?;
+        match entry.header().entry_type() {
+            EntryType::Directory => self.directory(path, dress),
+            // The root itself is a directory, whatever an archive calls it.
+            _ if path.as_os_str().is_empty() => Ok(()),
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                self.file(&target, entry, path, owner, (mode, modified))
+                self.file(path, entry, dress)
             }
-            EntryType::Link => self.hard_link(&target, entry),
-            EntryType::Symlink => self.symbolic_link(path, entry, owner, modified),
-            EntryType::Char | EntryType::Block | EntryType::Fifo => {
-                let numbers = (header.device_major()?.unwrap_or(0), header.device_minor()?.unwrap_or(0));
-                self.device(path, owner, (kind, mode, modified), numbers)
+            EntryType::Link => self.hard_link(path, entry),
+            EntryType::Symlink => self.symbolic_link(path, entry, dress),
+            kind @ (EntryType::Char | EntryType::Block | EntryType::Fifo) => {
+                let header = entry.header();
+                let (major, minor) = (header.device_major()?, header.device_minor()?);
+                let (major, minor) = (major.unwrap_or(0), minor.unwrap_or(0));
+                let modified = dress.modified.unsigned_abs();
+                self.device(path, dress, Device { kind, mode: dress.mode, modified, major, minor })
             }
             // Global headers and the like are no files.
             _ => Ok(()),
         }
     }
 
-    fn is_source(&self) -> bool {
-        matches!(self.trust, Trust::Source { .. })
+    fn spot(&self, path: &Path) -> io::Result<Spot> {
+        self.tree.spot_made(path, &mut Vec::new())
     }
 
-    /// The permission bits that this archive may give.
-    fn mode(&self, mode: u32) -> Mode {
-        Mode::from_raw_mode(mode & if self.is_source() { 0o7777 } else { 0o1777 })
-    }
-
-    fn directory(&self, spot: &Spot, target: &Path) -> io::Result<()> {
+    fn directory(&mut self, path: &Path, dress: Dress) -> io::Result<()> {
+        self.directories.push((path.to_owned(), dress.mode, dress.modified));
         // A link to a directory stays one: `lib` is one in many systems.
-        if self.tree.open(target, OFlags::PATH | OFlags::DIRECTORY).is_ok() {
-            return Ok(());
+        if self.tree.open(path, OFlags::PATH | OFlags::DIRECTORY).is_err() {
+            let spot = self.spot(path)?;
+            spot.clear()?;
+            mkdirat(spot.fd(), &spot.name, Mode::RWXU)?;
         }
-        spot.clear()?;
-        Ok(mkdirat(spot.fd(), &spot.name, Mode::RWXU)?)
+        let opened = self.tree.open(path, OFlags::PATH | OFlags::DIRECTORY)?;
+        self.give(path, dress.owner, |uid, gid| chownat(&opened, "", uid, gid, AtFlags::EMPTY_PATH))
     }
 
-    fn dress_directory(&mut self, path: &Path, owner: Owner, mode: u32, modified: i64) -> io::Result<()> {
-        self.directories.push((path.to_owned(), mode, modified));
-        let Trust::Source { owners, may_own } = &mut self.trust else { return Ok(()) };
-        let opened = self.tree.open(&self.base.join(path), OFlags::PATH | OFlags::DIRECTORY)?;
-        give(owners, *may_own, path, owner, || {
-            chownat(&opened, "", Some(uid(owner)), Some(gid(owner)), AtFlags::EMPTY_PATH)
-        })
-    }
-
-    fn file(
-        &mut self,
-        target: &Path,
-        entry: &mut Entry<'_, impl Read>,
-        path: &Path,
-        owner: Owner,
-        (mode, modified): (u32, i64),
-    ) -> io::Result<()> {
-        let mode = self.mode(mode);
-        let spot = self.tree.spot_made(target, &mut Vec::new())?;
+    fn file(&mut self, path: &Path, entry: &mut Entry<'_, impl Read>, dress: Dress) -> io::Result<()> {
+        let attributes = attributes(entry)?;
+        let spot = self.spot(path)?;
         let mut draft = spot.draft()?;
         io::copy(entry, &mut draft.file)?;
-        if let Trust::Source { owners, may_own } = &mut self.trust {
-            // Before the mode: a new owner takes the setuid bits away.
-            give(owners, *may_own, path, owner, || {
-                rustix::fs::fchown(&draft.file, Some(uid(owner)), Some(gid(owner)))
-            })?;
+        // Before the rest: a new owner takes setuid bits and capabilities away.
+        self.give(path, dress.owner, |uid, gid| fchown(&draft.file, uid, gid))?;
+        fchmod(&draft.file, dress.mode())?;
+        for (name, value) in attributes {
+            if fsetxattr(&draft.file, &*name, &value, XattrFlags::empty()).is_err() {
+                self.owners.add_attribute(path, name, value);
+            }
         }
-        fchmod(&draft.file, mode)?;
-        futimens(&draft.file, &times(modified))?;
+        futimens(&draft.file, &times(dress.modified))?;
         draft.publish()
     }
 
-    fn hard_link(&self, target: &Path, entry: &Entry<'_, impl Read>) -> io::Result<()> {
-        let name = entry.link_name_bytes().ok_or_else(|| io::Error::other("a link without a target"))?;
-        let other = self.path(&name).map_err(io::Error::other)?;
-        let from = self.tree.spot(&self.base.join(other))?;
-        let to = self.tree.spot_made(target, &mut Vec::new())?;
+    fn hard_link(&self, path: &Path, entry: &Entry<'_, impl Read>) -> io::Result<()> {
+        let other = relative(&target(entry)?).map_err(io::Error::other)?;
+        let from = self.tree.spot(&other)?;
+        let to = self.spot(path)?;
         to.clear()?;
         Ok(linkat(from.fd(), &from.name, to.fd(), &to.name, AtFlags::empty())?)
     }
 
-    fn symbolic_link(
-        &mut self,
-        path: &Path,
-        entry: &Entry<'_, impl Read>,
-        owner: Owner,
-        modified: i64,
-    ) -> io::Result<()> {
-        let name = entry.link_name_bytes().ok_or_else(|| io::Error::other("a link without a target"))?;
-        let name = Path::new(std::ffi::OsStr::from_bytes(&name)).to_owned();
-        if !self.is_source() && !stays_inside(path, &name) {
-            return Err(io::Error::other("the link leads out of the archive"));
-        }
-        let spot = self.tree.spot_made(&self.base.join(path), &mut Vec::new())?;
+    fn symbolic_link(&mut self, path: &Path, entry: &Entry<'_, impl Read>, dress: Dress) -> io::Result<()> {
+        let spot = self.spot(path)?;
         spot.clear()?;
-        symlinkat(&name, spot.fd(), &spot.name)?;
-        self.own(path, &spot, owner)?;
-        spot.set_modified(modified)
+        symlinkat(OsStr::from_bytes(&target(entry)?), spot.fd(), &spot.name)?;
+        self.give_spot(path, &spot, dress.owner)?;
+        spot.set_modified(dress.modified)
     }
 
-    fn device(
-        &mut self,
-        path: &Path,
-        owner: Owner,
-        (kind, mode, modified): (EntryType, u32, i64),
-        (major, minor): (u32, u32),
-    ) -> io::Result<()> {
-        if !self.is_source() {
-            return Err(io::Error::other("an archive of files has no devices"));
-        }
-        let spot = self.tree.spot_made(&self.base.join(path), &mut Vec::new())?;
+    fn device(&mut self, path: &Path, dress: Dress, device: Device) -> io::Result<()> {
+        let spot = self.spot(path)?;
         spot.clear()?;
-        let file_type = match kind {
+        let kind = match device.kind {
             EntryType::Char => FileType::CharacterDevice,
             EntryType::Block => FileType::BlockDevice,
             _ => FileType::Fifo,
         };
-        match mknodat(spot.fd(), &spot.name, file_type, Mode::RUSR | Mode::WUSR, makedev(major, minor)) {
+        let number = makedev(device.major, device.minor);
+        match mknodat(spot.fd(), &spot.name, kind, Mode::RUSR | Mode::WUSR, number) {
             Ok(()) => {
-                self.own(path, &spot, owner)?;
-                chmodat(spot.fd(), &spot.name, self.mode(mode), AtFlags::empty())?;
-                spot.set_modified(modified)
+                self.give_spot(path, &spot, dress.owner)?;
+                chmodat(spot.fd(), &spot.name, dress.mode(), AtFlags::empty())?;
+                spot.set_modified(dress.modified)
             }
             Err(Errno::PERM) => {
-                let Trust::Source { owners, .. } = &mut self.trust else { return Ok(()) };
-                let modified = modified.unsigned_abs();
-                owners.add_device(path, Device { kind, mode: mode & 0o7777, modified, major, minor });
-                owners.own(path, owner);
+                self.owners.add_device(path, device);
+                self.owners.own(path, dress.owner);
                 Ok(())
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn own(&mut self, path: &Path, spot: &Spot, owner: Owner) -> io::Result<()> {
-        let Trust::Source { owners, may_own } = &mut self.trust else { return Ok(()) };
-        give(owners, *may_own, path, owner, || {
-            chownat(spot.fd(), &spot.name, Some(uid(owner)), Some(gid(owner)), AtFlags::SYMLINK_NOFOLLOW)
-        })
+    fn give_spot(&mut self, path: &Path, spot: &Spot, owner: Owner) -> io::Result<()> {
+        self.give(path, owner, |uid, gid| chownat(spot.fd(), &spot.name, uid, gid, AtFlags::SYMLINK_NOFOLLOW))
+    }
+
+    /// Gives something its owner, or remembers who that is.
+    fn give(
+        &mut self,
+        path: &Path,
+        owner: Owner,
+        give: impl FnOnce(Option<Uid>, Option<Gid>) -> rustix::io::Result<()>,
+    ) -> io::Result<()> {
+        let ids = (u32::try_from(owner.uid), u32::try_from(owner.gid));
+        let given = match ids {
+            (Ok(uid), Ok(gid)) if self.may_own => give(Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))),
+            _ => Err(Errno::PERM),
+        };
+        match given {
+            Ok(()) => Ok(()),
+            // Not root, or root in a namespace that does not know the owner.
+            Err(Errno::PERM | Errno::INVAL) => {
+                self.owners.own(path, owner);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Gives the directories their modes and times, the innermost first.
     fn finish(self) -> Result<Owners, String> {
         for (path, mode, modified) in self.directories.iter().rev() {
-            let dressed = || {
-                let opened = self.tree.open(&self.base.join(path), OFlags::RDONLY | OFlags::DIRECTORY)?;
-                let opened = std::fs::File::from(opened);
+            let dressed = || -> io::Result<()> {
+                let opened = File::from(self.tree.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?);
                 futimens(&opened, &times(*modified))?;
-                opened.set_permissions(Permissions::from_mode(self.mode(*mode).as_raw_mode()))
+                opened.set_permissions(Permissions::from_mode(*mode))
             };
-            dressed().map_err(|error: io::Error| format!("{}: {error}", path.display()))?;
+            dressed().map_err(|error| format!("{}: {error}", path.display()))?;
         }
-        match self.trust {
-            Trust::Source { owners, .. } => Ok(owners),
-            Trust::Stranger => Ok(Owners::default()),
-        }
+        Ok(self.owners)
     }
 }
 
-/// Gives something its owner, or remembers who that is.
-fn give(
-    owners: &mut Owners,
-    may_own: bool,
-    path: &Path,
-    owner: Owner,
-    give: impl FnOnce() -> rustix::io::Result<()>,
-) -> io::Result<()> {
-    match if may_own { give() } else { Err(Errno::PERM) } {
-        Ok(()) => Ok(()),
-        // Not root, or root in a namespace that does not know the owner.
-        Err(Errno::PERM | Errno::INVAL) => {
-            owners.own(path, owner);
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
+fn target(entry: &Entry<'_, impl Read>) -> io::Result<Vec<u8>> {
+    let target = entry.link_name_bytes().ok_or_else(|| io::Error::other("a link without a target"))?;
+    Ok(target.into_owned())
 }
 
-fn uid(owner: Owner) -> Uid {
-    Uid::from_raw(u32::try_from(owner.uid).unwrap_or(0))
-}
-
-fn gid(owner: Owner) -> Gid {
-    Gid::from_raw(u32::try_from(owner.gid).unwrap_or(0))
-}
-
-/// Whether a link at `path` leads to a place in the same archive.
-fn stays_inside(path: &Path, target: &Path) -> bool {
-    let mut depth = path.components().count().saturating_sub(1);
-    for part in target.components() {
-        match part {
-            Component::Normal(_) => depth += 1,
-            Component::CurDir => {}
-            Component::ParentDir if depth > 0 => depth -= 1,
-            _ => return false,
+/// The extended attributes of an entry that an image may have.
+fn attributes(entry: &mut Entry<'_, impl Read>) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut attributes = Vec::new();
+    for extension in entry.pax_extensions()?.into_iter().flatten() {
+        // The reader of such records stumbles over a line break in a value, of which there are few.
+        let Ok(extension) = extension else { continue };
+        let name = extension.key().ok().and_then(|key| key.strip_prefix(ATTRIBUTE));
+        if let Some(name) = name.filter(|name| is_kept(name)) {
+            attributes.push((name.to_owned(), extension.value_bytes().to_vec()));
         }
     }
-    true
+    Ok(attributes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use packwire_plugin::{
-    Cancellation, Context, Exit, Outcome, RemoteCommunicator, Stop,
+    Cancellation, Context, Exit, OnError, Outcome, RemoteCommunicator, Stop,
     machine::{self, Line},
 };
 use rig::{Building, GRACE, system};
@@ -372,6 +372,43 @@ async fn the_commands_of_a_killed_plugin_end_with_it() {
     until(|| !lives(&long)).await;
     drop(provisioning);
     building.attached.leave(GRACE).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_plugin_left_is_recovered_and_twice() {
+    let place = with_system();
+    let config = json!({"source": "system", "output": "a/b/image"});
+    let mut building = Building::start(&place, config.clone()).await;
+    building.host.stalling.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    building.provisioning().await.answer(Outcome::Done);
+    building.host.stalling.1.notified().await;
+    assert!(names(&place.path().join("a/b"))[0].starts_with(".image."));
+    kill_process(Pid::from_raw(building.attached.id().try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+    building.outcome().await.unwrap_err();
+    building.attached.leave(GRACE).await;
+    let host = building.host;
+    let left = host.ledger.lock().unwrap().clone();
+    assert_eq!(host.recover(config.clone()).await, Outcome::Done);
+    assert_eq!(*host.ledger.lock().unwrap(), [None]);
+    *host.ledger.lock().unwrap() = left;
+    assert_eq!(host.recover(config).await, Outcome::Done);
+    fs::remove_dir_all(host.temporary()).unwrap();
+    assert_eq!(names(place.path()), ["system"]);
+}
+
+#[tokio::test]
+async fn who_wants_to_look_at_a_failure_keeps_the_tree() {
+    let place = with_system();
+    let abort = Context { on_error: OnError::Abort, ..Context::default() };
+    let config = json!({"source": "system", "output": "o.tar"});
+    let mut building = Building::start_with(&place, config, abort).await;
+    building.provisioning().await.answer(Outcome::failed("no"));
+    let (host, _) = building.failure().await;
+    let told = host.told();
+    let tree = Path::new(told.last().unwrap().strip_prefix("The tree stays as it is: ").unwrap());
+    assert!(tree.join("bin/sh").exists());
+    fs::remove_dir_all(tree.parent().unwrap()).unwrap();
+    assert_eq!(names(place.path()), ["system"]);
 }
 
 #[tokio::test]

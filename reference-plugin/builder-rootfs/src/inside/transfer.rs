@@ -4,17 +4,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use packwire_plugin::FileInfo;
-use rustix::fs::{Mode, OFlags, fchmod, fstat, futimens};
+use packwire_plugin::{
+    FileInfo,
+    tree::{pack, unpack},
+};
+use rustix::{
+    fs::{Mode, OFlags, fchmod, fstat, futimens},
+    process::fchdir,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Place;
-use crate::{
-    owners::Owner,
-    pack::{Contents, pack},
-    tree::{Tree, times},
-    unpack::{Trust, unpack},
-};
+use crate::tree::{Tree, times};
 
 /// What an upload may do that does not say.
 const DEFAULT_MODE: u32 = 0o644;
@@ -116,20 +117,33 @@ fn download(tree: &Tree, path: &Path) -> io::Result<()> {
 
 fn upload_tree(tree: &Tree, path: &Path) -> Result<(), String> {
     let unusable = |error: io::Error| format!("{} cannot be used: {error}", path.display());
-    drop(tree.open(path, OFlags::PATH | OFlags::DIRECTORY).map_err(unusable)?);
+    let directory = go_to(tree, path).map_err(unusable)?;
     let mut archive = Frames::of(io::stdin().lock());
-    drop(unpack(tree, path, &mut archive, Trust::Stranger)?);
+    unpack(&mut archive, &directory).map_err(|error| error.to_string())?;
     // What follows an archive is nothing; but it has to have an end.
     io::copy(&mut archive, &mut io::sink()).map(drop).map_err(unusable)
 }
 
+/// Makes a directory of the tree the working directory, or the one above it where it is missing; brings back its path
+/// from there. This process has one thread and nothing else to do.
+fn go_to(tree: &Tree, path: &Path) -> io::Result<PathBuf> {
+    match tree.open(path, OFlags::PATH | OFlags::DIRECTORY) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let spot = tree.spot(path)?;
+            fchdir(spot.fd())?;
+            Ok(Path::new(".").join(&spot.name))
+        }
+        opened => {
+            fchdir(opened?)?;
+            Ok(".".into())
+        }
+    }
+}
+
 fn download_tree(tree: &Tree, path: &Path) -> Result<(), String> {
-    let opened = || -> io::Result<()> {
-        Ok(rustix::process::fchdir(tree.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?)?)
-    };
-    opened().map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    let contents = Contents::below(Path::new("."))?.without_devices();
-    pack(&contents, None, |_, _| Owner::default(), io::stdout().lock())
+    let directory =
+        go_to(tree, path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    pack(&directory, io::stdout().lock()).map_err(|error| error.to_string())
 }
 
 /// Bytes in frames: a length of 4 bytes, little-endian, before each. An empty frame is the end; without it the sender

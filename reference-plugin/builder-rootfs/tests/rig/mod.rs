@@ -1,20 +1,23 @@
 //! A host for the plugin as a process: a test provisions the tree by hand, step by step.
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use packwire_wire::{
     ArtifactInfo, BuildLent, BuildOutcome, Built, Context, Diagnostic, Environment, Hook, HookRun, Lease,
     Leased, LedgerEntry, OfferedCommunicator, OfferedEnvironment, OfferedHook, OfferedLease,
-    OfferedLedgerEntry, OfferedProgress, OfferedUi, Outcome, PROVISION, Progress, RemoteArtifact,
-    RemoteCapability, RemoteCommunicator, Reply, Room, Ui,
+    OfferedLedgerEntry, OfferedProgress, OfferedUi, Outcome, PROVISION, Progress, RecoveryLent,
+    RemoteArtifact, RemoteCapability, RemoteCommunicator, Reply, Room, Ui,
     process::{Attached, Launch, LogLine, LogSink, Offer, Program, inherited_environment},
 };
 use serde_json::Value;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -29,6 +32,8 @@ pub(crate) struct Host {
     pub(crate) masked: Arc<Mutex<Vec<String>>>,
     /// What was remembered; `None` once it is settled.
     pub(crate) ledger: Arc<Mutex<Vec<Option<String>>>>,
+    /// Whether the ledger answers nothing any more, and that it was asked.
+    pub(crate) stalling: Arc<(AtomicBool, Notify)>,
     lent: mpsc::UnboundedSender<Provisioning>,
 }
 
@@ -64,27 +69,34 @@ pub(crate) struct Made {
     attached: Attached,
 }
 
+/// A fresh process.
+async fn attached() -> (Room, Attached) {
+    let program = Program {
+        executable: env!("CARGO_BIN_EXE_packer-builder-rootfs").into(),
+        arguments: Vec::new(),
+        environment: inherited_environment::<&str>(&[]),
+        directory: None,
+    };
+    let room = Room::open(tokio::runtime::Handle::current()).unwrap();
+    let launch = Launch::new(program, Offer::of(&[1]).unwrap(), Arc::new(Unheard));
+    let attached = launch.start(&room).unwrap().attach().await.unwrap();
+    (room, attached)
+}
+
 impl Building {
     pub(crate) async fn start(place: &Arc<tempfile::TempDir>, config: Value) -> Self {
         Self::start_with(place, config, Context::default()).await
     }
 
     pub(crate) async fn start_with(place: &Arc<tempfile::TempDir>, config: Value, context: Context) -> Self {
-        let program = Program {
-            executable: env!("CARGO_BIN_EXE_packer-builder-rootfs").into(),
-            arguments: Vec::new(),
-            environment: inherited_environment::<&str>(&[]),
-            directory: None,
-        };
-        let room = Room::open(tokio::runtime::Handle::current()).unwrap();
-        let launch = Launch::new(program, Offer::of(&[1]).unwrap(), Arc::new(Unheard));
-        let attached = launch.start(&room).unwrap().attach().await.unwrap();
+        let (room, attached) = attached().await;
         let (sender, lent) = mpsc::unbounded_channel();
         let host = Host {
             directory: place.clone(),
             told: Arc::default(),
             masked: Arc::default(),
             ledger: Arc::default(),
+            stalling: Arc::default(),
             lent: sender,
         };
         let RemoteCapability::Builder(builder) = &attached.hello().components[0].capability else {
@@ -165,6 +177,30 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Has a fresh process remove what the ledger still has.
+    pub(crate) async fn recover(&self, config: Value) -> Outcome {
+        let (_room, attached) = attached().await;
+        let recovery = attached.hello().components[0].recovery.clone().unwrap();
+        let left: Vec<_> = self.ledger.lock().unwrap().iter().cloned().enumerate().collect();
+        let entry = |at| OfferedLedgerEntry::new(Entry { host: self.clone(), at });
+        let lent = RecoveryLent {
+            config: config.to_string(),
+            context: Context {
+                working_dir: self.directory.path().display().to_string(),
+                ..Context::default()
+            },
+            entries: left.into_iter().filter_map(|(at, text)| Some((text?, entry(at)))).collect(),
+            ui: OfferedUi::new(self.clone()),
+            environment: OfferedEnvironment::new(self.clone()),
+            cancellation: CancellationToken::new(),
+        };
+        let outcome = recovery.recover(lent).await.unwrap();
+        attached.leave(GRACE).await;
+        outcome
+    }
+}
+
 impl Hook for Host {
     async fn run(&self, run: HookRun) -> Outcome {
         if run.event != PROVISION {
@@ -195,7 +231,7 @@ impl Environment for Host {
     async fn remember(&self, entry: String) -> Result<OfferedLedgerEntry, Vec<Diagnostic>> {
         let mut ledger = self.ledger.lock().unwrap();
         ledger.push(Some(entry));
-        Ok(OfferedLedgerEntry::new(Entry { ledger: self.ledger.clone(), at: ledger.len() - 1 }))
+        Ok(OfferedLedgerEntry::new(Entry { host: self.clone(), at: ledger.len() - 1 }))
     }
 }
 
@@ -208,18 +244,23 @@ impl Lease for Temporary {
 }
 
 struct Entry {
-    ledger: Arc<Mutex<Vec<Option<String>>>>,
+    host: Host,
     at: usize,
 }
 
 impl LedgerEntry for Entry {
     async fn update(&self, entry: String) -> Result<(), Vec<Diagnostic>> {
-        self.ledger.lock().unwrap()[self.at] = Some(entry);
+        self.host.ledger.lock().unwrap()[self.at] = Some(entry);
+        let (stalls, asked) = &*self.host.stalling;
+        if stalls.load(Ordering::Relaxed) {
+            asked.notify_one();
+            std::future::pending::<()>().await;
+        }
         Ok(())
     }
 
     async fn settle(&self) -> Result<(), String> {
-        self.ledger.lock().unwrap()[self.at] = None;
+        self.host.ledger.lock().unwrap()[self.at] = None;
         Ok(())
     }
 }
