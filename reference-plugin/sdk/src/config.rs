@@ -4,6 +4,7 @@
 //! it. What passed is an ordinary value; what only the author can know to be wrong is said by the component's
 //! `prepare`. Nothing here needs a link, so that a configuration is tested as a function: [`read`].
 mod json;
+mod length;
 mod problem;
 mod schema;
 
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use length::Length;
 pub use schema::schema_of;
 
 /// What a configuration may be: any `#[derive(Deserialize, JsonSchema)]` struct.

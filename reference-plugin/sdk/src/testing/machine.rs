@@ -34,6 +34,8 @@ struct State {
 struct Line {
     part: String,
     answer: Answer,
+    /// How often it still answers.
+    left: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -68,6 +70,15 @@ impl Machine {
     #[must_use]
     pub fn ending(self, part: &str, exit: Exit) -> Self {
         self.with(part, Answer::Exit { exit, stdout: String::new(), stderr: String::new() })
+    }
+
+    /// The same; the first commands that contain `part`, so many of them, end in this way.
+    #[must_use]
+    pub fn ending_first(self, times: usize, part: &str, exit: Exit) -> Self {
+        let answer = Answer::Exit { exit, stdout: String::new(), stderr: String::new() };
+        let line = Line { part: part.to_owned(), answer, left: times };
+        self.locked().script.push(line);
+        self
     }
 
     /// The same; a command that contains `part` ends when it is cancelled.
@@ -124,7 +135,7 @@ impl Machine {
     }
 
     fn with(self, part: &str, answer: Answer) -> Self {
-        self.locked().script.push(Line { part: part.to_owned(), answer });
+        self.locked().script.push(Line { part: part.to_owned(), answer, left: usize::MAX });
         self
     }
 
@@ -136,9 +147,12 @@ impl Machine {
     fn answer(&self, command: &str) -> Answer {
         let mut state = self.locked();
         state.commands.push(command.to_owned());
-        let line = state.script.iter().find(|line| command.contains(&line.part));
+        let line = state.script.iter_mut().find(|line| line.left > 0 && command.contains(&line.part));
         let silent = || Answer::Exit { exit: Exit::Status(0), stdout: String::new(), stderr: String::new() };
-        line.map_or_else(silent, |line| line.answer.clone())
+        line.map_or_else(silent, |line| {
+            line.left -= 1;
+            line.answer.clone()
+        })
     }
 }
 
