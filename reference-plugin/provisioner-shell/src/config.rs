@@ -1,14 +1,25 @@
 //! What the user writes, and what it becomes when it is in order.
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use packwire_plugin::{Context, Diagnostic, machine::quoted};
+use packwire_plugin::{Context, Diagnostic, config::Length};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::execute::ExecuteCommand;
+use crate::{
+    execute::ExecuteCommand,
+    remote::Remote,
+    script::Script,
+    vars::{self, FILE_FORMAT, Format, LINE_FORMAT, Vars},
+};
 
 const DEFAULT_SHEBANG: &str = "/bin/sh -e";
 const DEFAULT_COMMAND: &str = "chmod +x {{.Path}}; {{.Vars}} {{.Path}}";
+const DEFAULT_COMMAND_WITH_FILE: &str = "chmod +x {{.Path}}; . {{.EnvVarFile}} && {{.Path}}";
+const DEFAULT_PATIENCE: Length = Length(Duration::from_secs(300));
 
 /// Exactly one of `inline`, `script` and `scripts` is given.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -16,6 +27,8 @@ const DEFAULT_COMMAND: &str = "chmod +x {{.Path}}; {{.Vars}} {{.Path}}";
     {"inline": ["echo hello", "uname -a"]},
     {"inline": ["exit 3"], "valid_exit_codes": [0, 3], "environment_vars": ["STAGE=test"]},
     {"inline": ["id"], "execute_command": "sudo env {{ .Vars }} sh {{ .Path }}"},
+    {"inline": ["login --token \"$TOKEN\""], "env": {"TOKEN": "secret"}, "use_env_var_file": true},
+    {"inline": ["reboot"], "expect_disconnect": true, "start_retry_timeout": "10m", "pause_after": "30s"},
 ]))]
 pub(crate) struct Config {
     /// Lines of one script.
@@ -33,9 +46,40 @@ pub(crate) struct Config {
     /// Variables for the scripts, each `NAME=value`.
     #[serde(default)]
     environment_vars: Vec<String>,
-    /// How a script is run: `{{ .Path }}` is where it is on the machine, `{{ .Vars }}` its variables.
-    #[serde(default = "default_command")]
-    execute_command: String,
+    /// Variables for the scripts, by their names.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    /// How a variable is written: two `%s`, for its name and for its value between single quotes. By default
+    /// `%s='%s' `, and `export %s='%s'` with a line end where they go into a file.
+    env_var_format: Option<String>,
+    /// Whether the variables go through a file, which nobody else on the machine can read, and not through the
+    /// arguments of a command.
+    #[serde(default)]
+    use_env_var_file: bool,
+    /// How a script is run: `{{ .Path }}` is where it is on the machine, `{{ .Vars }}` its variables,
+    /// `{{ .EnvVarFile }}` a file with them.
+    execute_command: Option<String>,
+    /// The directory on the machine for scripts; its `TMPDIR`, or `/tmp`, by default.
+    #[schemars(length(min = 1))]
+    remote_folder: Option<String>,
+    /// The name of a script there; a fresh one by default.
+    #[schemars(length(min = 1))]
+    remote_file: Option<String>,
+    /// Where a script goes on the machine, instead of `remote_folder` and `remote_file`.
+    #[schemars(length(min = 1))]
+    remote_path: Option<String>,
+    /// Whether scripts stay on the machine.
+    #[serde(default)]
+    skip_clean: bool,
+    /// Whether a connection that breaks while a script runs is no failure, as when it restarts the machine.
+    #[serde(default)]
+    expect_disconnect: bool,
+    /// How long a machine that does not answer is waited for before a script.
+    #[serde(default = "default_patience")]
+    start_retry_timeout: Length,
+    /// How long to wait after the last script.
+    #[serde(default)]
+    pause_after: Length,
     /// The exit statuses that are no failure.
     #[serde(default = "default_exit_codes")]
     #[schemars(length(min = 1))]
@@ -49,8 +93,8 @@ fn default_shebang() -> String {
     DEFAULT_SHEBANG.to_owned()
 }
 
-fn default_command() -> String {
-    DEFAULT_COMMAND.to_owned()
+fn default_patience() -> Length {
+    DEFAULT_PATIENCE
 }
 
 fn default_exit_codes() -> Vec<i32> {
@@ -61,59 +105,105 @@ fn default_exit_codes() -> Vec<i32> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) scripts: Vec<Script>,
-    pub(crate) vars: String,
+    pub(crate) vars: Vars,
+    pub(crate) use_env_var_file: bool,
     pub(crate) command: ExecuteCommand,
+    pub(crate) remote: Remote,
+    pub(crate) skip_clean: bool,
+    pub(crate) expect_disconnect: bool,
+    pub(crate) pause_after: Length,
     pub(crate) valid_exit_codes: Vec<i32>,
     pub(crate) binary: bool,
 }
 
-/// One script.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Script {
-    Inline(String),
-    File(PathBuf),
-}
-
 impl Plan {
     pub(crate) fn of(config: Config, context: &Context) -> Result<Self, Vec<Diagnostic>> {
-        let Config {
-            inline,
-            script,
-            scripts,
-            inline_shebang,
-            environment_vars,
-            execute_command,
-            valid_exit_codes,
-            binary,
-        } = config;
+        let Config { inline, script, scripts, inline_shebang, binary, valid_exit_codes, .. } = &config;
         let mut problems = Vec::new();
-        check_one_source(&inline, &script, &scripts, &mut problems);
-        let mut all = Vec::new();
-        all.extend(inline.map(|lines| Script::Inline(format!("#!{inline_shebang}\n{}\n", lines.join("\n")))));
-        let single = script.map(|path| ("/script".to_owned(), path));
-        let several = scripts.unwrap_or_default();
-        let several = several.into_iter().enumerate().map(|(at, path)| (format!("/scripts/{at}"), path));
-        for (place, path) in single.into_iter().chain(several) {
-            let path = Path::new(&context.working_dir).join(path);
-            problems.extend(check_script(&path).map(|what| Diagnostic::error(what).at(place)));
-            all.push(Script::File(path));
-        }
-        let given = environment_vars.iter().enumerate();
-        problems.extend(
-            given.filter_map(|(at, one)| Some(check_var(one)?.at(format!("/environment_vars/{at}")))),
-        );
-        let command = ExecuteCommand::parse(&execute_command);
-        match command {
-            Ok(command) if problems.is_empty() => {
-                let vars = vars(&environment_vars, context);
-                Ok(Self { scripts: all, vars, command, valid_exit_codes, binary })
-            }
-            command => {
-                problems.extend(command.err().map(|what| Diagnostic::error(what).at("/execute_command")));
-                Err(problems)
-            }
+        check_one_source(inline, script, scripts, &mut problems);
+        let inline = inline.as_ref().map(|lines| format!("#!{inline_shebang}\n{}\n", lines.join("\n")));
+        let files = files(script, scripts, context, &mut problems);
+        let all = inline.map(Script::Inline).into_iter().chain(files.into_iter().map(Script::File)).collect();
+        let vars = variables(&config, context, &mut problems);
+        let command = command(&config, &mut problems);
+        let (Some(vars), Some(command), true) = (vars, command, problems.is_empty()) else {
+            return Err(problems);
+        };
+        Ok(Self {
+            scripts: all,
+            vars,
+            use_env_var_file: config.use_env_var_file,
+            command,
+            skip_clean: config.skip_clean,
+            expect_disconnect: config.expect_disconnect,
+            pause_after: config.pause_after,
+            valid_exit_codes: valid_exit_codes.clone(),
+            binary: *binary,
+            remote: Remote {
+                folder: config.remote_folder,
+                file: config.remote_file,
+                path: config.remote_path,
+                patience: config.start_retry_timeout,
+            },
+        })
+    }
+}
+
+fn files(
+    script: &Option<String>,
+    scripts: &Option<Vec<String>>,
+    context: &Context,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<PathBuf> {
+    let single = script.iter().map(|path| ("/script".to_owned(), path));
+    let several = scripts.iter().flatten().enumerate().map(|(at, path)| (format!("/scripts/{at}"), path));
+    let mut files = Vec::new();
+    for (place, path) in single.chain(several) {
+        let path = Path::new(&context.working_dir).join(path);
+        problems.extend(check_script(&path).map(|what| Diagnostic::error(what).at(place)));
+        files.push(path);
+    }
+    files
+}
+
+/// All variables with the way to write them; `None` after a problem.
+fn variables(config: &Config, context: &Context, problems: &mut Vec<Diagnostic>) -> Option<Vars> {
+    let Config { environment_vars, env, env_var_format, use_env_var_file, .. } = config;
+    let default = if *use_env_var_file { FILE_FORMAT } else { LINE_FORMAT };
+    let own = [("PACKER_BUILD_NAME", &context.build_name), ("PACKER_BUILDER_TYPE", &context.builder_type)];
+    let mut all: Vec<_> = own.map(|(name, value)| (name.to_owned(), value.clone())).into();
+    for (at, one) in environment_vars.iter().enumerate() {
+        match vars::parse(one) {
+            Ok(parsed) => all.push(parsed),
+            Err(problem) => problems.push(problem.at(format!("/environment_vars/{at}"))),
         }
     }
+    for (name, value) in env {
+        if !vars::is_name(name) {
+            problems.push(Diagnostic::error("has a name that no shell takes").at("/env"));
+        }
+        all.push((name.clone(), value.clone()));
+    }
+    match Format::parse(env_var_format.as_deref().unwrap_or(default)) {
+        Ok(format) => Some(Vars { all, format }),
+        Err(what) => {
+            problems.push(Diagnostic::error(what).at("/env_var_format"));
+            None
+        }
+    }
+}
+
+fn command(config: &Config, problems: &mut Vec<Diagnostic>) -> Option<ExecuteCommand> {
+    let default = if config.use_env_var_file { DEFAULT_COMMAND_WITH_FILE } else { DEFAULT_COMMAND };
+    let wrong = match ExecuteCommand::parse(config.execute_command.as_deref().unwrap_or(default)) {
+        Ok(command) if command.wants_vars_file() && !config.use_env_var_file => {
+            "`{{ .EnvVarFile }}` needs `use_env_var_file`".to_owned()
+        }
+        Ok(command) => return Some(command),
+        Err(what) => what,
+    };
+    problems.push(Diagnostic::error(wrong).at("/execute_command"));
+    None
 }
 
 fn check_one_source(
@@ -142,26 +232,6 @@ fn check_script(path: &Path) -> Option<String> {
     }
 }
 
-/// What is wrong with a variable; never its value.
-fn check_var(one: &str) -> Option<Diagnostic> {
-    let name = one.split_once('=').map(|(name, _)| name);
-    let letter = |byte: u8| byte == b'_' || byte.is_ascii_alphabetic();
-    let is_name = |name: &str| {
-        name.bytes().next().is_some_and(letter)
-            && name.bytes().all(|byte| letter(byte) || byte.is_ascii_digit())
-    };
-    (!name.is_some_and(is_name))
-        .then(|| Diagnostic::error("is not `NAME=value`, with a name that a shell takes"))
-}
-
-/// The variables as the shell takes them before a command.
-fn vars(given: &[String], context: &Context) -> String {
-    let own = [("PACKER_BUILD_NAME", &*context.build_name), ("PACKER_BUILDER_TYPE", &*context.builder_type)];
-    let given = given.iter().filter_map(|one| one.split_once('='));
-    let all = own.into_iter().chain(given).map(|(name, value)| format!("{name}={}", quoted(value)));
-    all.collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,7 +248,7 @@ mod tests {
     fn inline_lines_are_one_script_that_stops_at_the_first_failure() {
         let plan = plan(r#"{"inline": ["a", "b"], "environment_vars": ["X=it's=1"]}"#).unwrap();
         assert_eq!(plan.scripts, [Script::Inline("#!/bin/sh -e\na\nb\n".to_owned())]);
-        assert_eq!(plan.vars, r"PACKER_BUILD_NAME='b' PACKER_BUILDER_TYPE='null' X='it'\''s=1'");
+        assert_eq!(plan.vars.text("{}"), r"PACKER_BUILD_NAME='b' PACKER_BUILDER_TYPE='null' X='it'\''s=1' ");
     }
 
     #[test]
@@ -192,7 +262,7 @@ mod tests {
         /scripts/0: /nowhere/x cannot be read: No such file or directory (os error 2)
         /environment_vars/1: is not `NAME=value`, with a name that a shell takes
         /environment_vars/2: is not `NAME=value`, with a name that a shell takes
-        /execute_command: `{{ .Script }}` means nothing here: `{{ .Vars }}` and `{{ .Path }}` do
+        /execute_command: `{{ .Script }}` means nothing here: `{{ .Vars }}`, `{{ .EnvVarFile }}` and `{{ .Path }}` do
         "#);
     }
 
@@ -203,8 +273,30 @@ mod tests {
     }
 
     #[test]
-    fn options_that_are_not_there_yet_are_refused() {
-        let told = plan(r#"{"inline": ["a"], "remote_folder": "/x"}"#).unwrap_err();
-        assert_eq!(told, "/remote_folder: there is no option `remote_folder`");
+    fn lengths_formats_and_places_are_checked() {
+        let wrong = [
+            r#"{"inline": ["a"], "start_retry_timeout": "5 minutes"}"#,
+            r#"{"inline": ["a"], "pause_after": "-1s", "env_var_format": "%s"}"#,
+            r#"{"inline": ["a"], "env": {"A B": "hunter2"}, "env_var_format": "%s"}"#,
+            r#"{"inline": ["a"], "execute_command": ". {{ .EnvVarFile }}"}"#,
+            r#"{"inline": ["a"], "remote_folder": "", "remote_file": 3}"#,
+        ];
+        let told: Vec<_> = wrong.iter().map(|config| plan(config).unwrap_err()).collect();
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        /start_retry_timeout: must be a length of time, such as `30s` or `1h30m`
+        /pause_after: must be a length of time, such as `30s` or `1h30m`
+        /env: has a name that no shell takes
+        /env_var_format: has two `%s`: for the name, and for the value
+        /execute_command: `{{ .EnvVarFile }}` needs `use_env_var_file`
+        /remote_folder: value is shorter than 1 character
+        /remote_file: must be a string, not a number
+        "#);
+    }
+
+    #[test]
+    fn variables_come_from_both_places() {
+        let plan = plan(r#"{"inline": ["a"], "environment_vars": ["B=2"], "env": {"A": "1"}}"#).unwrap();
+        assert!(plan.vars.text("{}").ends_with("B='2' A='1' "));
+        assert_eq!(plan.remote.patience, DEFAULT_PATIENCE);
     }
 }

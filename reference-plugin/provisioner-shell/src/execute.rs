@@ -1,20 +1,37 @@
-//! `execute_command`: a text with the places `{{ .Vars }}` and `{{ .Path }}`, which are this plugin's to fill.
-
+//! `execute_command`: a text with places such as `{{ .Path }}`, which are this plugin's to fill.
 use packwire_plugin::dots::Dots;
 
 /// A command with places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ExecuteCommand(Dots<2>);
+pub(crate) struct ExecuteCommand(Dots<3>);
+
+/// What goes into the places.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Filling<'a> {
+    /// The variables, as a shell takes them.
+    pub(crate) vars: &'a str,
+    /// The file with the variables, on the machine; empty where there is none.
+    pub(crate) vars_file: &'a str,
+    /// The script, on the machine.
+    pub(crate) path: &'a str,
+}
 
 impl ExecuteCommand {
     /// Reads it; the error says which expression means nothing here.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        Dots::parse(text, ["Vars", "Path"]).map(Self)
+        Dots::parse(text, ["Vars", "EnvVarFile", "Path"]).map(Self)
+    }
+
+    /// Whether it needs a file with the variables.
+    pub(crate) fn wants_vars_file(&self) -> bool {
+        // No text has a NUL of its own.
+        self.0.fill(["", "\0", ""]).contains('\0')
     }
 
     /// The command for one script.
-    pub(crate) fn fill(&self, vars: &str, path: &str) -> String {
-        self.0.fill([vars, path])
+    pub(crate) fn fill(&self, filling: Filling<'_>) -> String {
+        let Filling { vars, vars_file, path } = filling;
+        self.0.fill([vars.trim_end_matches(' '), vars_file, path])
     }
 }
 
@@ -23,10 +40,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_has_two_places() {
-        let command = ExecuteCommand::parse("sudo {{.Vars}} sh {{ .Path }}").unwrap();
-        assert_eq!(command.fill("A='1'", "/x"), "sudo A='1' sh /x");
+    fn a_command_has_three_places() {
+        let filling = Filling { vars: "A='1' ", vars_file: "/v", path: "/x" };
+        let command = ExecuteCommand::parse("sudo {{.Vars}} sh {{ .Path }} {{ .EnvVarFile}}").unwrap();
+        assert_eq!(command.fill(filling), "sudo A='1' sh /x /v");
+        assert!(command.wants_vars_file());
+        assert!(!ExecuteCommand::parse("{{ .Path }}").unwrap().wants_vars_file());
         let wrong = ExecuteCommand::parse("{{ .Paht }}").unwrap_err();
-        assert_eq!(wrong, "`{{ .Paht }}` means nothing here: `{{ .Vars }}` and `{{ .Path }}` do");
+        let known = "`{{ .Vars }}`, `{{ .EnvVarFile }}` and `{{ .Path }}` do";
+        assert_eq!(wrong, format!("`{{{{ .Paht }}}}` means nothing here: {known}"));
     }
 }
