@@ -31,6 +31,9 @@ const REFUSAL_WITHIN: Duration = Duration::from_secs(1);
 /// How long a peer may take to read that its link is ended.
 const FAREWELL_WITHIN: Duration = Duration::from_millis(200);
 
+/// How often the connection goes on before its end, for what was answered to be written.
+const LAST_ROUNDS: usize = 16;
+
 /// Any two-way byte stream: a Unix socket, a TCP socket, or a pipe in memory.
 pub trait ByteLink: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static {}
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static> ByteLink for T {}
@@ -217,17 +220,29 @@ async fn drive(system: RpcSystem<Side>, link: Rc<LinkState>) {
     let severed = link.severed.clone();
     let mut system = std::pin::pin!(system);
     let over = tokio::select! {
-        over = &mut system => Some(over),
-        () = severed.cancelled() => None,
+        _ = &mut system => true,
+        () = severed.cancelled() => is_over(system.as_mut()).await,
     };
     // A garbled message and a clean end are the same to those who wait: the link is gone.
-    if over.is_none() {
+    if !over {
         // Tells the peer, whose library then fails what it has open; bounded, because the peer may not read any more.
         let farewell = async { tokio::join!(disconnector, system) };
         drop(tokio::time::timeout(FAREWELL_WITHIN, farewell).await);
     }
     link.ended.cancel();
     link.stopping.cancel();
+}
+
+/// Lets a connection go on for a moment: an answer that was given just now is not written yet. True if it ends in it.
+async fn is_over(mut system: Pin<&mut RpcSystem<Side>>) -> bool {
+    for _ in 0..LAST_ROUNDS {
+        tokio::select! {
+            biased;
+            _ = &mut system => return true,
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    false
 }
 
 fn system(
