@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use packwire_plugin::{Build, BuildRun, Builder, Built, Context, Diagnostic, Recover, Recovering, Stop};
+use packwire_plugin::{
+    Build, BuildRun, Builder, Built, Context, Diagnostic, Recover, Recovering, Stop,
+    meter::{Meter, shown},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -17,7 +20,6 @@ use crate::{
     enclosure::Enclosure,
     kept::Entry,
     machine::Machine,
-    meter::{Meter, Metered, shown},
     oci::{self, Digesting},
     output::{Draft, Made, RootfsArtifact, exists},
     owners::Owners,
@@ -103,12 +105,7 @@ impl Order {
         let made = enclosure.made.clone();
         enclosure.end().await;
         provisioned?;
-        let planned = Made::planned(&self.output);
-        let entry = Entry::of(run, &planned).await?;
-        let made = self.output(run, &work.tree, (begun, made), (planned, &entry)).await;
-        // What was made is gone by now, or stays on purpose.
-        entry.settle().await;
-        let (artifact, digest) = made?;
+        let (artifact, digest) = self.output(run, &work.tree, begun, &made).await?;
         data.digest = digest;
         Ok(Built::artifact(artifact).with_generated_data(json!(data)))
     }
@@ -134,45 +131,79 @@ impl Order {
         };
         run.ui.say(format!("Beginning with {}", path.display())).await?;
         let (total, tree) = (source.bytes(), work.tree.clone());
-        let begun = shown(run, "Unpacking", total, move |meter| source.unpack(&tree, meter)).await?;
+        let begun =
+            shown(&run.ui, &run.cancellation, "Unpacking", total, move |meter| source.unpack(&tree, meter))
+                .await?;
         for line in &begun.left_out {
             run.ui.message(line).await?;
         }
         Ok(begun)
     }
 
-    /// Makes the output beside its place, and puts it there. Brings back its digest, too.
+    /// Makes the output. Brings back its digest, too; where there is none, nothing is left.
     async fn output(
         &self,
         run: &BuildRun,
         tree: &Path,
-        (begun, made): (Begun, Vec<PathBuf>),
-        (planned, entry): (Made, &Entry),
+        begun: Begun,
+        made: &[PathBuf],
     ) -> Result<(RootfsArtifact, String), Stop> {
         run.ui.say(format!("Making {}", self.output.display())).await?;
-        let contents = contents(tree, &begun.owners, &made)?;
+        let contents = contents(tree, &begun.owners, made)?;
         for line in &contents.left_out {
             run.ui.message(line).await?;
         }
-        let draft = Draft::make(planned, self.format == Format::Oci)?;
+        let planned = Made::planned(&self.output);
+        let entry = Entry::of(run, &planned).await?;
+        let draft = match Draft::make(planned, self.format == Format::Oci) {
+            Ok(draft) => draft,
+            Err(stop) => {
+                entry.settle().await;
+                return Err(stop);
+            }
+        };
+        match self.write(run, contents, begun.owners, (&draft, &entry)).await {
+            Ok(written) => {
+                draft.keep();
+                entry.settle().await;
+                Ok(written)
+            }
+            Err(stop) => {
+                match draft.undo() {
+                    Ok(()) => entry.settle().await,
+                    // It stays in the ledger, and is removed another time.
+                    Err(error) => packwire_plugin::log::warn(format!("a draft is left: {error}")),
+                }
+                Err(stop)
+            }
+        }
+    }
+
+    /// Writes the draft, and puts it in its place.
+    async fn write(
+        &self,
+        run: &BuildRun,
+        contents: Contents,
+        owners: Owners,
+        (draft, entry): (&Draft, &Entry),
+    ) -> Result<(RootfsArtifact, String), Stop> {
         entry.update(draft.made()).await?;
         let total = contents.bytes();
         let packing = Packing {
             contents,
-            owners: begun.owners,
+            owners,
             newest: self.newest,
             format: self.format,
             image: self.image.clone(),
             draft: draft.path().to_owned(),
         };
-        let write = move |meter| packing.write(meter).map_err(Stop::failed);
-        let digest = shown(run, "Packing", total, write).await?;
+        let write = move |meter: &Meter| packing.write(meter).map_err(Stop::failed);
+        let digest = shown(&run.ui, &run.cancellation, "Packing", total, write).await?;
         draft.publish(self.may_replace)?;
         let description = format!("Root filesystem: {}", self.output.display());
         let artifact = RootfsArtifact::of(self.output.clone(), digest.clone(), description);
         let artifact = artifact
             .map_err(|error| Stop::failed(format!("{} cannot be read: {error}", self.output.display())))?;
-        draft.keep();
         Ok((artifact, digest))
     }
 }
@@ -199,7 +230,7 @@ struct Packing {
 
 impl Packing {
     /// Writes the output, and brings back its digest.
-    fn write(self, meter: Meter) -> Result<String, String> {
+    fn write(self, meter: &Meter) -> Result<String, String> {
         match self.format {
             Format::Tar => self.write_tar(Compression::None, meter),
             Format::TarZst => self.write_tar(Compression::Zstd, meter),
@@ -210,16 +241,18 @@ impl Packing {
         }
     }
 
-    fn write_tar(&self, compression: Compression, meter: Meter) -> Result<String, String> {
-        let opened = File::options().write(true).open(&self.draft);
-        let mut file =
-            Digesting::new(opened.map_err(|error| format!("the output cannot be written: {error}"))?);
+    fn write_tar(&self, compression: Compression, meter: &Meter) -> Result<String, String> {
+        let told = |error: io::Error| format!("the output cannot be written: {error}");
+        let opened = File::options().write(true).open(&self.draft).map_err(told)?;
+        let mut file = Digesting::new(&opened);
         compress(compression, &mut file, |into| self.write_archive(into, meter))?;
+        // Some file systems say only then that they are full.
+        opened.sync_data().map_err(told)?;
         Ok(file.finish().0)
     }
 
-    fn write_archive(&self, into: &mut dyn io::Write, meter: Meter) -> Result<(), String> {
-        let into = io::BufWriter::with_capacity(256 << 10, Metered { inner: into, meter });
+    fn write_archive(&self, into: &mut dyn io::Write, meter: &Meter) -> Result<(), String> {
+        let into = io::BufWriter::with_capacity(256 << 10, meter.of(into));
         pack(&self.contents, self.newest, &self.owners, into)
     }
 }

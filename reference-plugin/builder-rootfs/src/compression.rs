@@ -1,8 +1,5 @@
 //! Streams that are compressed, read by what they begin with and written as asked for.
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read, Write},
-};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use flate2::{Compression as Level, read::MultiGzDecoder, write::GzEncoder};
 use lzma_rust2::XzReader;
@@ -11,6 +8,7 @@ use ruzstd::{
     encoding::{CompressionLevel, FrameCompressor},
 };
 
+const CHUNK_BYTES: usize = 256 << 10;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -25,7 +23,7 @@ pub(crate) enum Compression {
 
 /// What a stream contains, decompressed if it is compressed.
 pub(crate) fn decompressed(stream: impl Read + 'static) -> io::Result<Box<dyn Read>> {
-    let mut stream = BufReader::new(stream);
+    let mut stream = BufReader::with_capacity(CHUNK_BYTES, stream);
     let begin = stream.fill_buf()?;
     Ok(match () {
         () if begin.starts_with(GZIP) => Box::new(MultiGzDecoder::new(stream)),
@@ -158,13 +156,10 @@ impl<W: Write> Write for Lasting<'_, W> {
     }
 }
 
-/// A source archive, decompressed.
-pub(crate) fn open(file: File, meter: crate::meter::Meter) -> io::Result<Box<dyn Read>> {
-    decompressed(crate::meter::Metered { inner: file, meter })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn text() -> Vec<u8> {

@@ -7,7 +7,6 @@ mod enclosure;
 mod inside;
 mod kept;
 mod machine;
-mod meter;
 mod oci;
 mod output;
 mod owners;

@@ -91,12 +91,15 @@ pub(crate) fn write(
         LayerCompression::Zstd => (Compression::Zstd, LAYER_ZSTD),
     };
     let draft = blobs.join("layer");
-    let mut blob = Digesting::new(File::create_new(&draft).map_err(told)?);
+    let file = File::create_new(&draft).map_err(told)?;
+    let mut blob = Digesting::new(&file);
     let uncompressed = compress(compression, &mut blob, |into| {
         let mut content = Digesting::new(into);
         layer(&mut content)?;
         Ok(content.finish().0)
     })?;
+    // Some file systems say only then that they are full.
+    file.sync_data().map_err(told)?;
     let (digest, size) = blob.finish();
     fs::rename(&draft, blobs.join(hex(&digest))).map_err(told)?;
     let layer = Descriptor { media_type, digest, size };

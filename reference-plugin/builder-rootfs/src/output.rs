@@ -34,7 +34,9 @@ impl Made {
     /// What making an output will make.
     pub(crate) fn planned(output: &Path) -> Self {
         let name = output.file_name().unwrap_or_default().to_string_lossy();
-        let draft = output.with_file_name(format!(".{name}.{}", uuid::Uuid::new_v4().simple()));
+        // A name has at most 255 bytes.
+        let name: String = name.chars().take(50).collect();
+        let draft = output.with_file_name(format!(".{name}.{}.draft", uuid::Uuid::new_v4().simple()));
         let above = output.parent().into_iter().flat_map(Path::ancestors);
         let mut directories: Vec<_> = above
             .take_while(|one| !one.as_os_str().is_empty() && !one.exists())
@@ -132,6 +134,12 @@ impl Draft {
     /// It stays, wherever it is.
     pub(crate) fn keep(mut self) {
         self.kept = true;
+    }
+
+    /// Takes all away that was made for it, or says what is left.
+    pub(crate) fn undo(mut self) -> io::Result<()> {
+        self.kept = true;
+        self.made.undo()
     }
 }
 

@@ -5,11 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use packwire_plugin::{Diagnostic, Stop};
+use packwire_plugin::{Diagnostic, Stop, meter::Meter};
 
 use crate::{
     compression,
-    meter::{Meter, Metered},
     owners::Owners,
     pack::{self, Contents},
     tree::Tree,
@@ -59,7 +58,7 @@ impl Source {
     }
 
     /// Fills a directory.
-    pub(crate) fn unpack(self, directory: &Path, meter: Meter) -> Result<Begun, Stop> {
+    pub(crate) fn unpack(self, directory: &Path, meter: &Meter) -> Result<Begun, Stop> {
         let told =
             |error: io::Error| Stop::failed(format!("{} cannot be used: {error}", directory.display()));
         let tree = Tree::at(directory).map_err(told)?;
@@ -67,7 +66,7 @@ impl Source {
         match self {
             Self::Nothing => Ok(Begun { owners: Owners::default(), left_out: Vec::new() }),
             Self::Archive { path, file, bytes: _ } => {
-                let content = compression::open(file, meter).map_err(told)?;
+                let content = compression::decompressed(meter.of(file)).map_err(told)?;
                 let unpacked = unpack(&tree, content, may_own);
                 let told = |why| refused(format!("{} cannot be unpacked: {why}", path.display()));
                 Ok(Begun { owners: unpacked.map_err(told)?, left_out: Vec::new() })
@@ -86,11 +85,10 @@ fn refused(why: String) -> Stop {
 }
 
 /// Packs and unpacks at once.
-fn copy(contents: &Contents, tree: &Tree, may_own: bool, meter: Meter) -> Result<Owners, String> {
+fn copy(contents: &Contents, tree: &Tree, may_own: bool, meter: &Meter) -> Result<Owners, String> {
     let (archive, into) = io::pipe().map_err(|error| error.to_string())?;
     std::thread::scope(|threads| {
-        let packing = threads
-            .spawn(move || pack::pack(contents, None, &Owners::default(), Metered { inner: into, meter }));
+        let packing = threads.spawn(move || pack::pack(contents, None, &Owners::default(), meter.of(into)));
         let unpacked = unpack(tree, archive, may_own);
         match packing.join() {
             Ok(Ok(())) => unpacked,
