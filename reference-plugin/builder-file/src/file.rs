@@ -1,18 +1,18 @@
 //! The builder: a file beside its target, moved there when it is whole.
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use packwire_plugin::{
-    Build, BuildRun, Builder, Built, Context, Diagnostic, FilesArtifact, Stop, unless_cancelled,
+    Build, BuildRun, Builder, Built, Context, Diagnostic, FilesArtifact, LedgerEntry, Recover, Recovering,
+    Stop, unless_cancelled,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use tempfile::NamedTempFile;
 use tokio::{fs, io::AsyncWriteExt};
 
-use crate::config::{Config, Order, Origin};
+use crate::{
+    config::{Config, Order, Origin},
+    made::Made,
+};
 
 /// The kind of artifact, by Packer's name.
 const BUILDER_ID: &str = "packer.file";
@@ -47,52 +47,75 @@ impl Builder for FileBuilder {
 
 impl Build for Order {
     async fn run(self, run: BuildRun) -> Result<Built, Stop> {
-        let target = self.target.display().to_string();
-        run.ui.say(format!("Making {target}")).await?;
-        let place = self.make(&run).await?;
-        let data = serde_json::json!(Generated { id: target.clone() });
-        match run.provision(None, &data).await {
-            Ok(()) => {
-                place.keep();
-                let description = format!("Stored file: {target}");
-                let artifact = FilesArtifact::new(BUILDER_ID, target, description, vec![self.target]);
-                Ok(Built::artifact(artifact).with_generated_data(data))
-            }
-            Err(stop) => {
-                if self.keep_on_error {
-                    place.keep();
-                }
-                Err(stop)
-            }
+        run.ui.say(format!("Making {}", self.target.display())).await?;
+        if !self.may_replace && self.target.symlink_metadata().is_ok() {
+            return Err(self.exists());
         }
+        // On the host's disk before anything is made: whatever becomes of us, somebody removes it.
+        let mut made = Made::of(&self.target);
+        let entry = run.environment.remember(made.told()).await??;
+        let stop = match self.build(&run, &entry, &mut made).await {
+            // From here on the file stays on purpose.
+            Ok(built) => match entry.settle().await {
+                Ok(()) => return Ok(built),
+                Err(broken) => broken.into(),
+            },
+            Err(stop) => stop,
+        };
+        let stays = self.keep_on_error && made.is_whole();
+        match if stays { Ok(()) } else { made.remove() } {
+            // A host that is gone reads the entry again, and finds nothing.
+            Ok(()) => drop(entry.settle().await),
+            Err(error) => packwire_plugin::log::warn(error),
+        }
+        Err(stop)
+    }
+}
+
+impl Recover for FileBuilder {
+    type Config = Config;
+
+    async fn recover(&self, remembered: &str, recovering: &Recovering<Config>) -> Result<(), Stop> {
+        let made = Made::from_told(remembered).map_err(Stop::failed)?;
+        recovering.ui.say(format!("Removing what is left of {}", made.target().display())).await?;
+        made.remove().map_err(Stop::failed)
     }
 }
 
 impl Order {
-    /// Makes the file and everything above it.
-    async fn make(&self, run: &BuildRun) -> Result<Place, Stop> {
+    /// Makes the file and everything above it, and has it provisioned.
+    async fn build(&self, run: &BuildRun, entry: &LedgerEntry, made: &mut Made) -> Result<Built, Stop> {
+        self.make(run, entry, made).await?;
+        let target = self.target.display().to_string();
+        let data = serde_json::json!(Generated { id: target.clone() });
+        run.provision(None, &data).await?;
+        let description = format!("Stored file: {target}");
+        let artifact = FilesArtifact::new(BUILDER_ID, target, description, vec![self.target.clone()]);
+        Ok(Built::artifact(artifact).with_generated_data(data))
+    }
+
+    async fn make(&self, run: &BuildRun, entry: &LedgerEntry, made: &mut Made) -> Result<(), Stop> {
         let told = |what: &str, path: &Path, error: &io::Error| {
             Stop::failed(format!("{} cannot be {what}: {error}", path.display()))
         };
-        if !self.may_replace && self.target.symlink_metadata().is_ok() {
-            return Err(self.exists());
-        }
-        let parent = self.target.parent().unwrap_or(Path::new("/"));
-        let mut place = Place::make(parent).map_err(|error| told("made", parent, &error))?;
-        // Mode 0600, and gone when it is dropped before it is moved.
-        let draft = NamedTempFile::new_in(parent).map_err(|error| told("written to", parent, &error))?;
-        unless_cancelled(&run.cancellation, self.write(draft.path())).await??;
+        let parent = made.parent().to_owned();
+        made.directories().map_err(|error| told("made", &parent, &error))?;
+        let draft = made.draft().map_err(|error| told("written to", &parent, &error))?;
+        entry.update(made.told()).await??;
+        unless_cancelled(&run.cancellation, self.write(&draft)).await??;
         let moved = if self.may_replace {
-            draft.persist(&self.target).map_err(|error| error.error)
+            draft.persist(&self.target)
         } else {
-            draft.persist_noclobber(&self.target).map_err(|error| error.error)
+            draft.persist_noclobber(&self.target)
         };
-        match moved {
-            Ok(_) => place.file = Some(self.target.clone()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(self.exists()),
-            Err(error) => return Err(told("made", &self.target, &error)),
+        match moved.map_err(|error| error.error) {
+            Ok(()) => {
+                made.moved();
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(self.exists()),
+            Err(error) => Err(told("made", &self.target, &error)),
         }
-        Ok(place)
     }
 
     fn exists(&self) -> Stop {
@@ -120,49 +143,6 @@ impl Order {
                     .into()
             }
         })
-    }
-}
-
-/// What a build made so far. Dropped, all of it goes again.
-#[derive(Debug, Default)]
-struct Place {
-    file: Option<PathBuf>,
-    /// Directories that were not there before, the outermost first.
-    directories: Vec<PathBuf>,
-}
-
-impl Place {
-    /// Makes a directory and those above it.
-    fn make(directory: &Path) -> io::Result<Self> {
-        let mut place = Self::default();
-        let missing: Vec<_> = directory.ancestors().take_while(|one| !one.exists()).collect();
-        for one in missing.into_iter().rev() {
-            match std::fs::create_dir(one) {
-                Ok(()) => place.directories.push(one.to_owned()),
-                // Somebody else, a build beside this one perhaps, was faster.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(place)
-    }
-
-    /// It stays.
-    fn keep(mut self) {
-        self.file = None;
-        self.directories.clear();
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(file) = &self.file {
-            drop(std::fs::remove_file(file));
-        }
-        // A directory that somebody else uses by now is not empty, and stays.
-        for directory in self.directories.iter().rev() {
-            drop(std::fs::remove_dir(directory));
-        }
     }
 }
 
@@ -202,7 +182,12 @@ mod tests {
         assert_eq!(target.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(finished.generated_data, json!({"ID": path}));
         let hook = format!(r#"hook: packer_provision without a machine, {{"ID":"{path}"}}"#);
-        assert_eq!(host.told(), [format!("say: Making {path}"), hook]);
+        let (said, told): (Vec<_>, Vec<_>) =
+            host.told().into_iter().partition(|told| told.starts_with("say: "));
+        assert_eq!(said, [format!("say: Making {path}")]);
+        assert_eq!(told[2], hook);
+        let ledger: Vec<_> = told.iter().map(|told| told.split(':').next().unwrap()).collect();
+        assert_eq!(ledger, ["remember", "update", "hook", "settle"]);
         let artifact = finished.describe().await.unwrap();
         assert_eq!(
             (artifact.builder_id.as_str(), &artifact.files[..]),
@@ -256,8 +241,10 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let host = host(directory.path()).provisioning(outcome);
             host.build(FileBuilder, config.clone()).await.unwrap_err();
-            assert!(host.told()[2].starts_with("hook: packer_cleanup_provision"), "{:?}", host.told());
+            let cleaned = |told: &String| told.starts_with("hook: packer_cleanup_provision");
+            assert!(host.told().iter().any(cleaned), "{:?}", host.told());
             assert!(names(directory.path()).is_empty());
+            assert!(host.remembered().is_empty());
         }
     }
 
@@ -289,6 +276,51 @@ mod tests {
         let host =
             Host::new().with_context(abort).working_in(directory.path()).provisioning(Outcome::failed("no"));
         host.build(FileBuilder, json!({"target": "note", "content": "hi"})).await.unwrap_err();
+        assert_eq!(names(directory.path()), ["note"]);
+        assert!(host.remembered().is_empty(), "it stays on purpose");
+    }
+
+    /// As if it was killed after each step: what it said last, and what was there by then.
+    #[tokio::test]
+    async fn whatever_a_killed_build_had_made_is_removed_and_nothing_else() {
+        let config = json!({"target": "a/b/note", "content": "hi"});
+        for steps in 0..=4 {
+            let directory = tempfile::tempdir().unwrap();
+            let target = directory.path().join("a/b/note");
+            let mut made = Made::of(&target);
+            let mut said = made.told();
+            if steps > 0 {
+                made.directories().unwrap();
+            }
+            if steps > 1 {
+                let draft = made.draft().unwrap().keep().unwrap();
+                if steps > 2 {
+                    said = made.told();
+                }
+                if steps > 3 {
+                    std::fs::rename(draft, &target).unwrap();
+                }
+            }
+            // Twice is no matter.
+            for _ in 0..2 {
+                let host = host(directory.path()).remembering(&said);
+                host.recover(FileBuilder, config.clone()).await.unwrap();
+                assert!(names(directory.path()).is_empty(), "after step {steps}");
+                assert!(host.remembered().is_empty());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_of_somebody_else_is_not_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("note");
+        let mut made = Made::of(&target);
+        drop(made.draft().unwrap());
+        let said = made.told();
+        std::fs::write(&target, "somebody else's").unwrap();
+        let host = host(directory.path()).remembering(&said);
+        host.recover(FileBuilder, json!({"target": "note", "content": "hi"})).await.unwrap();
         assert_eq!(names(directory.path()), ["note"]);
     }
 }

@@ -70,6 +70,13 @@ impl Host {
         Self { generated_data: Some(generated_data), ..self }
     }
 
+    /// The same, which remembers this of a run that has crashed.
+    #[must_use]
+    pub fn remembering(self, entry: &str) -> Self {
+        self.services.remember(entry.to_owned());
+        self
+    }
+
     /// Cancels what runs, and what will.
     pub fn cancel(&self) {
         self.cancellation.cancel();
@@ -283,7 +290,9 @@ impl Host {
             cancellation: self.cancellation.clone(),
         };
         match connection.open(lent).await? {
-            ConnectionOutcome::Communicator(communicator) => Ok(Opened { communicator, session }),
+            ConnectionOutcome::Communicator(communicator) => {
+                Ok(Opened { communicator, session, _host: self.clone() })
+            }
             ConnectionOutcome::Failed(diagnostics) => Err(Stop::Failed(diagnostics)),
             ConnectionOutcome::Cancelled => Err(Stop::Cancelled),
         }
@@ -373,6 +382,8 @@ pub struct Opened {
     /// The communicator, as a host holds it.
     pub communicator: RemoteCommunicator,
     session: Session,
+    /// Its directories go with it.
+    _host: Host,
 }
 
 impl Opened {
