@@ -1,4 +1,6 @@
 //! The component: nothing to configure, and a directory to open.
+use std::{fs::Permissions, io, os::unix::fs::PermissionsExt, path::PathBuf};
+
 use packwire_plugin::{Connection, ConnectionRun, Connector, Context, Diagnostic, Stop};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -33,7 +35,22 @@ pub(crate) struct ToHere;
 impl Connection for ToHere {
     type Communicator = Machine;
 
-    async fn open(self, _: ConnectionRun) -> Result<Machine, Stop> {
-        Machine::open().map_err(|error| Stop::failed(format!("no directory can be made to work in: {error}")))
+    async fn open(self, run: ConnectionRun) -> Result<Machine, Stop> {
+        // The host's, which removes it also where we are killed.
+        let directory = match &run.environment {
+            Some(environment) => environment.temp_dir().await?.map(|held| held.given.into()).ok(),
+            None => None,
+        };
+        let directory = directory.map_or_else(own, Ok);
+        let directory = directory
+            .map_err(|error| Stop::failed(format!("no directory can be made to work in: {error}")))?;
+        Ok(Machine::open(directory))
     }
+}
+
+/// With a host that lends none.
+fn own() -> io::Result<PathBuf> {
+    let private = Permissions::from_mode(0o700);
+    let made = tempfile::Builder::new().prefix("packwire-local-").permissions(private).tempdir()?;
+    Ok(made.keep())
 }

@@ -1,9 +1,7 @@
 //! The open communicator: a directory, and the processes that commands left in the background.
 use std::{
-    fs::Permissions,
     io,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Mutex, PoisonError},
 };
 
@@ -11,7 +9,6 @@ use packwire_plugin::{
     Cancellation, CommandIo, Communicator, CommunicatorInfo, Exit, FileInfo, Outcome, RemoteCommand,
     StreamReceiver, StreamSender, outcome, process::Group, tree,
 };
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::{command, transfer};
@@ -20,25 +17,17 @@ use crate::{command, transfer};
 #[derive(Debug)]
 pub(crate) struct Machine {
     directory: PathBuf,
-    open: Mutex<Option<Open>>,
-}
-
-/// What ends with the communicator.
-#[derive(Debug)]
-struct Open {
-    background: Vec<Group>,
-    directory: TempDir,
+    /// The processes that commands left in the background, until the communicator is closed.
+    open: Mutex<Option<Vec<Group>>>,
 }
 
 impl Machine {
-    pub(crate) fn open() -> io::Result<Self> {
-        let private = Permissions::from_mode(0o700);
-        let directory = tempfile::Builder::new().prefix("packwire-local-").permissions(private).tempdir()?;
-        let path = directory.path().to_owned();
-        Ok(Self { directory: path, open: Mutex::new(Some(Open { background: Vec::new(), directory })) })
+    /// This machine, at work in an empty directory of its own.
+    pub(crate) fn open(directory: PathBuf) -> Self {
+        Self { directory, open: Mutex::new(Some(Vec::new())) }
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, Option<Open>> {
+    fn locked(&self) -> std::sync::MutexGuard<'_, Option<Vec<Group>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -51,7 +40,7 @@ impl Machine {
     fn keep(&self, group: Group) {
         let mut locked = self.locked();
         match locked.as_mut() {
-            Some(open) => open.background.push(group),
+            Some(background) => background.push(group),
             None => {
                 // Closed meanwhile. A group that is dropped is ended.
                 drop(locked);
@@ -113,16 +102,16 @@ impl Communicator for Machine {
     }
 
     async fn close(&self) {
-        let open = self.locked().take();
-        if let Some(Open { background, directory }) = open {
-            for group in background {
-                group.end().await;
+        let Some(background) = self.locked().take() else { return };
+        for group in background {
+            group.end().await;
+        }
+        // The host removes it, too; but it may be gone, and nobody has a use for it.
+        match std::fs::remove_dir_all(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                packwire_plugin::log::warn(format!("{} is left: {error}", self.directory.display()));
             }
-            let path: &Path = directory.path();
-            let path = path.to_owned();
-            if let Err(error) = directory.close() {
-                packwire_plugin::log::warn(format!("{} is left: {error}", path.display()));
-            }
+            Ok(()) | Err(_) => {}
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What a host under test lends: real directories, and a book in memory.
 use std::{
     collections::BTreeMap,
+    fs::Permissions,
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -42,7 +44,7 @@ impl Services {
         entries.into_iter().map(|(number, text)| (text, offered(number))).collect()
     }
 
-    fn remember(&self, text: String) -> usize {
+    pub(super) fn remember(&self, text: String) -> usize {
         let mut lent = self.locked();
         let number = lent.remembered_so_far;
         lent.remembered_so_far += 1;
@@ -105,7 +107,9 @@ impl Host {
 }
 
 fn directory() -> Result<TempDir, Vec<Diagnostic>> {
-    TempDir::new().map_err(|error| vec![Diagnostic::error(format!("no directory can be made: {error}"))])
+    let private = Permissions::from_mode(0o700);
+    let made = tempfile::Builder::new().permissions(private).tempdir();
+    made.map_err(|error| vec![Diagnostic::error(format!("no directory can be made: {error}"))])
 }
 
 /// Something that is lent until it is given back; the directories go with the host.
