@@ -2,6 +2,7 @@
 
 mod anew;
 mod listed;
+mod sockets;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -70,7 +71,9 @@ impl Desk {
             books.iter().for_each(|book| self.say(listed::run(book).trim_end()));
             return Ok(());
         }
-        if books.is_empty() {
+        let swept = sockets::sweep(&self.places().temporary);
+        swept.iter().for_each(|directory| self.say(&format!("Removed {}", directory.display())));
+        if books.is_empty() && swept.is_empty() {
             self.say("Nothing is left to recover.");
         }
         let recovered: Vec<_> = books.into_iter().map(|book| self.recover_run(book, recover)).collect();
@@ -189,7 +192,7 @@ impl Recovery<'_> {
         for (index, (maker, left)) in things.iter().enumerate() {
             let ui = BuildUi::new(self.desk.out.clone(), name(maker), index);
             if let Err(why) = self.of_one(maker, left, &ui).await {
-                ui.error(&format!("what {maker} has left is not dealt with: {why}"));
+                ui.error(&format!("what {} has left is not dealt with: {why}", maker.who()));
                 all = Err(Failed);
             } else {
                 ui.message("All of it is dealt with");

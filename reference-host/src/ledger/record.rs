@@ -92,6 +92,12 @@ impl Maker {
         Self { build, kind, component: component.to_owned(), at, program, arguments, process }
     }
 
+    /// Its kind and name.
+    #[must_use]
+    pub fn who(&self) -> String {
+        format!("{} {}", self.kind, self.component)
+    }
+
     /// How its plugin is started.
     #[must_use]
     pub fn command(&self) -> PluginCommand {
@@ -101,7 +107,7 @@ impl Maker {
 
 impl fmt::Display for Maker {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.kind, self.component)?;
+        formatter.write_str(&self.who())?;
         if self.build.is_empty() { Ok(()) } else { write!(formatter, " of build `{}`", self.build) }
     }
 }

@@ -16,21 +16,6 @@ use crate::ledger::Maker;
 use crate::plan::{check_config, fit_config};
 use crate::plugins::{Plugin, PluginFailure, Running};
 
-/// An open communicator, and what it was given while it was opened, which ends with it.
-pub(super) struct Connection {
-    communicator: RemoteCommunicator,
-    services: Services,
-}
-
-impl Connection {
-    pub(super) async fn close(self) {
-        let Self { communicator, services } = self;
-        // A plugin that is gone has closed it.
-        drop(communicator.close().await);
-        services.take_holdings_back().await;
-    }
-}
-
 impl Services {
     /// Opens a communicator with its component, from whatever plugin.
     pub(super) async fn connect(
@@ -46,9 +31,9 @@ impl Services {
         let running = plugin.running().await.map_err(told)?;
         let (connector, config) = component(&running, kind, config)?;
         let services = self.of_connector(kind, &plugin, &running, &config)?;
-        let opened = services.open(kind, &running, &connector, config).await;
-        match opened {
-            Ok(communicator) => Ok(self.lend(running, Connection { communicator, services })),
+        self.connecting(services.clone());
+        match services.open(kind, &running, &connector, config).await {
+            Ok(communicator) => Ok(self.lend(running, communicator)),
             Err(diagnostics) => {
                 services.take_holdings_back().await;
                 Err(diagnostics)
@@ -104,9 +89,8 @@ impl Services {
         }
     }
 
-    fn lend(&self, running: Arc<Running>, connection: Connection) -> OfferedCommunicator {
-        let communicator = connection.communicator.clone();
-        self.opened(connection);
+    fn lend(&self, running: Arc<Running>, communicator: RemoteCommunicator) -> OfferedCommunicator {
+        self.opened(communicator.clone());
         OfferedCommunicator::new(Wrapped::new(communicator, running))
     }
 }

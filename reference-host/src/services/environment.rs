@@ -16,6 +16,7 @@ type Answer<T> = Result<T, Vec<Diagnostic>>;
 
 impl Environment for Services {
     async fn communicator(&self, kind: String, config: String) -> Answer<OfferedCommunicator> {
+        let _request = self.request().await?;
         if !self.0.grants_communicators {
             let how = "a template grants it with `\"grant\": [\"communicator\"]` beside the component's type";
             let why = "communicators are lent to builders, and to others where the template grants it";
@@ -25,6 +26,7 @@ impl Environment for Services {
     }
 
     async fn cache(&self, key: String, shared: bool) -> Answer<Leased<String>> {
+        let _request = self.request().await?;
         let lease = self.0.stock.cache.lease(&self.0.caller, &key, shared);
         let lease = self.unless_cancelled(async { lease.await.map_err(refused) }).await?;
         let path = text(lease.path())?;
@@ -32,6 +34,7 @@ impl Environment for Services {
     }
 
     async fn remember(&self, entry: String) -> Answer<OfferedLedgerEntry> {
+        let _request = self.request().await?;
         let maker = self.maker()?.clone();
         if maker.kind == Kind::Communicator {
             // A builder configures it, in words that no template has.
@@ -47,23 +50,27 @@ impl Environment for Services {
     }
 
     async fn temp_dir(&self) -> Answer<Leased<String>> {
+        let _request = self.request().await?;
         let directory = self.directory().await?;
         let path = text(directory.path())?;
         self.lease(path, Given::Directory(directory)).await
     }
 
     async fn port(&self, min: u16, max: u16) -> Answer<Leased<u16>> {
+        let _request = self.request().await?;
         let ports = self.0.stock.places.ports.clone();
         let taken = off_the_runtime(move || PortLease::take(ports.as_deref(), min, max)).await?;
         self.lease(taken.port(), Given::Port(taken)).await
     }
 
     async fn serve(&self, directory: String, bind: String) -> Answer<Leased<u16>> {
+        let _request = self.request().await?;
         let server = Server::start(directory.as_ref(), &bind).await.map_err(refused)?;
         self.lease(server.port(), Given::Server(server)).await
     }
 
     async fn key_pair(&self, kind: String) -> Answer<Leased<KeyPair>> {
+        let _request = self.request().await?;
         let kind = KeyType::of(&kind).map_err(refused)?;
         let directory = self.directory().await?;
         let path = directory.path().join("key");

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use packwire_wire::{Context, Diagnostic, OfferedEnvironment, OnError};
+use packwire_wire::{Context, Diagnostic, OfferedEnvironment, OnError, RemoteCommunicator};
+use tokio::sync::{RwLock, RwLockReadGuard};
 use tokio_util::sync::CancellationToken;
 
 use super::cache::Caller;
-use super::connection::Connection;
 use super::environment::refused;
 use super::holdings::Holdings;
 use super::recovery::{Left, Recovering, things};
@@ -39,8 +39,12 @@ pub(super) struct Lending {
     pub(super) holdings: Arc<Holdings>,
     /// Cancelled when the run is over: whoever still waits waits for nothing.
     pub(super) over: CancellationToken,
+    /// Held by each request while it is dealt with: what is being given is taken back, too.
+    requests: RwLock<()>,
     user: OnceLock<User>,
-    open: Mutex<Vec<Connection>>,
+    open: Mutex<Vec<RemoteCommunicator>>,
+    /// The runs of connectors, whose holdings last as long as the communicators that they opened.
+    connectors: Mutex<Vec<Services>>,
     written: Mutex<Vec<Line>>,
 }
 
@@ -118,16 +122,32 @@ impl Services {
 
     /// Takes back all that is still out.
     pub(super) async fn give_back(&self) {
-        let open = std::mem::take(&mut *self.0.open.lock().unwrap_or_else(PoisonError::into_inner));
-        for connection in open {
-            connection.close().await;
+        self.end_requests().await;
+        for communicator in taken(&self.0.open) {
+            // A plugin that is gone has closed it.
+            drop(communicator.close().await);
+        }
+        for connector in taken(&self.0.connectors) {
+            connector.take_holdings_back().await;
         }
         self.take_holdings_back().await;
     }
 
+    /// From here on nothing is given, and nothing is about to be.
+    async fn end_requests(&self) {
+        self.0.over.cancel();
+        drop(self.0.requests.write().await);
+    }
+
+    /// A request while this is held; refused when the run is over.
+    pub(super) async fn request(&self) -> Result<RwLockReadGuard<'_, ()>, Vec<Diagnostic>> {
+        let request = self.0.requests.read().await;
+        if self.0.over.is_cancelled() { Err(refused("the run is over")) } else { Ok(request) }
+    }
+
     /// The same for one that may open no communicators.
     pub(super) async fn take_holdings_back(&self) {
-        self.0.over.cancel();
+        self.end_requests().await;
         for problem in self.0.holdings.close().await {
             self.0.ui.error(&problem);
         }
@@ -138,8 +158,12 @@ impl Services {
         user.ok_or_else(|| refused("nothing that outlives a crash is lent to this run"))
     }
 
-    pub(super) fn opened(&self, connection: Connection) {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    pub(super) fn opened(&self, communicator: RemoteCommunicator) {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).push(communicator);
+    }
+
+    pub(super) fn connecting(&self, connector: Self) {
+        self.0.connectors.lock().unwrap_or_else(PoisonError::into_inner).push(connector);
     }
 
     pub(super) fn written(&self, line: Line) {
@@ -164,7 +188,7 @@ impl Services {
         user.running.buried().await;
         let (Lending { ui, context, .. }, maker) = (&*self.0, &user.maker);
         if context.on_error == OnError::Abort {
-            ui.say(&format!("{} of {maker} stay, as `-on-error=abort` says", things(left.len())));
+            ui.say(&format!("{} of {} stay, as `-on-error=abort` says", things(left.len()), maker.who()));
             for (kept, _) in left {
                 if let Err(why) = kept.strike().await {
                     ui.error(&why.to_string());
@@ -185,10 +209,15 @@ impl Services {
         match recovering.recover(&left).await {
             Ok(()) => ui.message("All of it is dealt with"),
             Err(why) => ui.error(&format!(
-                "what {maker} has left is not dealt with: {why}\n`packwire recover` tries again"
+                "what {} has left is not dealt with: {why}\n`packwire recover` tries again",
+                maker.who()
             )),
         }
     }
+}
+
+fn taken<T>(all: &Mutex<Vec<T>>) -> Vec<T> {
+    std::mem::take(&mut *all.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// What all runs of a build are lent from.
@@ -215,7 +244,9 @@ impl Parts {
             holdings: Arc::default(),
             over: CancellationToken::new(),
             user: OnceLock::new(),
+            requests: RwLock::default(),
             open: Mutex::default(),
+            connectors: Mutex::default(),
             written: Mutex::default(),
         }
     }

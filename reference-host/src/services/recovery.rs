@@ -60,7 +60,7 @@ impl Recovering<'_> {
     /// Something is still there.
     pub(crate) async fn recover(self, left: &Left) -> Result<(), NotRecovered> {
         let Self { maker, plugin, ui, services, .. } = &self;
-        ui.say(&format!("Recovering {} that {maker} has left", things(left.len())));
+        ui.say(&format!("Recovering {} that {} has left", things(left.len()), maker.who()));
         let running = plugin.running().await?;
         let recovery = offered(&running, maker)?;
         services.used_by(self.user(&running));

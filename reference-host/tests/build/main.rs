@@ -13,6 +13,7 @@ mod logs;
 mod outputs;
 mod plugins;
 mod provisioning;
+mod recovery;
 mod refused;
 mod rig;
 mod sharing;

@@ -27,8 +27,6 @@ pub(crate) const AT_LAST: Duration = Duration::from_secs(60);
 pub(crate) struct World {
     folder: TempDir,
     variables: Vec<(String, String)>,
-    /// What is let lie in TMPDIR, and processes that a test has shown already.
-    settled: bool,
 }
 
 impl World {
@@ -36,7 +34,7 @@ impl World {
     pub(crate) fn with(plugins: &[&str]) -> Self {
         // Short: the path of a socket has 108 bytes.
         let folder = tempfile::Builder::new().prefix("e2e-").tempdir_in("/tmp").unwrap();
-        let world = Self { folder, variables: Vec::new(), settled: false };
+        let world = Self { folder, variables: Vec::new() };
         for part in ["home", "tmp", "plugins", "here"] {
             fs::create_dir(world.folder.path().join(part)).unwrap();
         }
@@ -133,9 +131,33 @@ impl World {
         names
     }
 
+    /// What the ledger still speaks of: `RUN/FILE` for each entry.
+    pub(crate) fn ledger(&self) -> Vec<String> {
+        let is_entry =
+            |file: &String| file.contains('/') && !file.ends_with("/run.json") && !file.contains("/.");
+        self.ledger_files().into_iter().filter(is_entry).collect()
+    }
+
+    /// All that lies in the ledger, `RUN` and `RUN/FILE`.
+    pub(crate) fn ledger_files(&self) -> Vec<String> {
+        let place = self.folder.path().join("home/.local/state/packwire/ledger");
+        let list = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten();
+        let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+        let mut files: Vec<_> = list(&place).map(name).collect();
+        for run in files.clone() {
+            files.extend(list(&place.join(&run)).map(|entry| format!("{run}/{}", name(entry))));
+        }
+        files
+    }
+
     /// The processes that were started in this world and live.
     pub(crate) fn processes(&self) -> Vec<processes::Process> {
         processes::of(self.folder.path())
+    }
+
+    /// The process that runs this plugin of ours, if there is one.
+    pub(crate) fn find_process(&self, plugin: &str) -> Option<processes::Process> {
+        self.processes().into_iter().find(|process| process.runs(&programs::plugin(plugin)))
     }
 
     /// The one process that runs this plugin of ours.
@@ -184,9 +206,9 @@ impl World {
         }
     }
 
-    /// The world may go with what lies in its TMPDIR: the test has said why that is right.
-    pub(crate) fn settle(mut self) {
-        self.settled = true;
+    /// Kills what is left, for a test that says why it is.
+    pub(crate) fn end_processes(&self) {
+        processes::end(self.folder());
     }
 
     fn folder(&self) -> &Path {
@@ -202,8 +224,9 @@ impl Drop for World {
             return;
         }
         assert!(left.is_empty(), "processes are left: {left:?}");
-        let files = self.left_behind();
-        assert!(self.settled || files.is_empty(), "files are left in TMPDIR: {files:?}");
+        let (files, entries) = (self.left_behind(), self.ledger());
+        assert!(entries.is_empty(), "entries are left in the ledger: {entries:?}");
+        assert!(files.is_empty(), "files are left in TMPDIR: {files:?}");
     }
 }
 

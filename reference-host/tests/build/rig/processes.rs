@@ -32,6 +32,11 @@ impl Process {
         self.executable == program
     }
 
+    /// Kills it, where it has not ended meanwhile.
+    pub(crate) fn kill(&self) {
+        let _may_have_ended = rustix::process::kill_process(self.id, Signal::KILL);
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         rustix::process::kill_process(self.id, signal).unwrap();

@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::{AT_LAST, Said, World, until};
 
@@ -35,6 +35,12 @@ impl<'world> Run<'world> {
         until(&format!("stdout says {text:?}"), || {
             String::from_utf8_lossy(&fs::read(&self.stdout).unwrap()).contains(text)
         });
+    }
+
+    /// Whether it is over; it can be sent a signal all the same.
+    pub(crate) fn has_ended(&self) -> bool {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        waitid(WaitId::Pid(Pid::from_child(&self.child)), look).unwrap().is_some()
     }
 
     /// Sends `packwire` a signal.

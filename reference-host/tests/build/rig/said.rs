@@ -56,9 +56,27 @@ fn build_of(line: &str) -> String {
     line.chars().take_while(|&character| character.is_alphanumeric() || character == '-').collect()
 }
 
-/// Replaces lengths of time, such as `1 second 406 milliseconds`.
+/// Replaces ids, and lengths of time such as `1 second 406 milliseconds`.
 fn constant(text: &str) -> String {
-    text.split_inclusive('\n').map(constant_line).collect()
+    text.split_inclusive('\n').map(|line| constant_line(&without_ids(line))).collect()
+}
+
+/// Replaces UUIDs, with hyphens or without.
+fn without_ids(line: &str) -> String {
+    let is_id = |word: &str| {
+        let digits = word.bytes().filter(u8::is_ascii_hexdigit).count();
+        digits == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    };
+    let mut told = String::new();
+    for word in line.split_inclusive(|character: char| !character.is_ascii_hexdigit() && character != '-') {
+        let end = word.trim_end_matches(|character: char| !character.is_ascii_hexdigit() && character != '-');
+        let begin = end.len() - end.trim_start_matches('-').len();
+        match is_id(&end[begin..]) {
+            true => told.push_str(&format!("{}[id]{}", &end[..begin], &word[end.len()..])),
+            false => told.push_str(word),
+        }
+    }
+    told
 }
 
 fn constant_line(line: &str) -> String {
