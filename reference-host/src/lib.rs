@@ -17,6 +17,7 @@ pub mod services;
 pub mod template;
 pub mod ui;
 
+mod events;
 mod grace;
 mod lock;
 mod provision;

@@ -51,6 +51,8 @@ pub struct ReadyBuild {
     pub name: String,
     /// What makes the machine.
     pub builder: Use<RemoteBuild>,
+    /// At events, in order, before what the host itself does at them.
+    pub hooks: Vec<ReadyHook>,
     /// What runs on it.
     pub steps: ReadySteps,
     /// What becomes of its artifact: each begins with what the builder made.
@@ -59,8 +61,6 @@ pub struct ReadyBuild {
 
 /// What runs while a builder has its machine.
 pub struct ReadySteps {
-    /// At events, in order, before what the host itself does at them.
-    pub hooks: Vec<ReadyHook>,
     /// Once, in order.
     pub provisioners: Vec<ReadyProvisioner>,
     /// After one of them failed.
@@ -216,9 +216,10 @@ impl Preparing {
             Context { build_name: name.clone(), builder_type: builder.name.text.clone(), ..context.clone() };
         let build = Some(name.as_str());
         let builder = self.component(build, builder, &context).await;
-        let mut steps = ReadySteps { hooks: Vec::new(), provisioners: Vec::new(), cleanup: None };
+        let mut steps = ReadySteps { provisioners: Vec::new(), cleanup: None };
+        let mut ready_hooks = Vec::new();
         for planned in hooks {
-            steps.hooks.push(self.hook(build, planned, &context).await);
+            ready_hooks.push(self.hook(build, planned, &context).await);
         }
         for planned in provisioners {
             steps.provisioners.push(self.provisioner(build, planned, &context).await);
@@ -230,7 +231,7 @@ impl Preparing {
         for sequence in sequences {
             ready.push(self.sequence(build, sequence, &context).await);
         }
-        ReadyBuild { name, builder, steps, sequences: ready }
+        ReadyBuild { name, builder, hooks: ready_hooks, steps, sequences: ready }
     }
 
     async fn hook(&mut self, build: Option<&str>, planned: PlannedHook, context: &Context) -> ReadyHook {

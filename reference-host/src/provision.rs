@@ -2,18 +2,16 @@
 //! what the host does at it, which is the provisioners, in order.
 
 mod attempt;
-mod event;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use packwire_wire::{
-    CLEANUP_PROVISION, Hook, HookRun, OnError, Outcome, PROVISION, RemoteCommunicator, RemoteUi,
-};
+use packwire_wire::{CLEANUP_PROVISION, Hook, HookRun, OnError, Outcome, PROVISION};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use crate::events::{self, Events, Part, Scene};
 use crate::failure::Failure;
-use crate::prepare::ReadySteps;
+use crate::prepare::{ReadyProvisioner, ReadySteps};
 use crate::services::Services;
 use crate::template::{Data, Learned};
 use crate::ui::BuildUi;
@@ -24,11 +22,7 @@ pub(crate) struct Provisioning(Arc<State>);
 
 struct State {
     steps: ReadySteps,
-    data: Arc<Data>,
-    on_error: OnError,
-    ui: BuildUi,
-    services: Services,
-    cancelled: CancellationToken,
+    around: Around,
     progress: Mutex<Progress>,
 }
 
@@ -41,15 +35,10 @@ enum Progress {
     Failed(Failure),
 }
 
-/// What the builder lends at an event.
-struct Machine {
-    communicator: Option<RemoteCommunicator>,
-    ui: Option<RemoteUi>,
-    generated: Map<String, Value>,
-}
-
-/// What all of a build's runs have in common.
+/// What all of a build's runs have in common. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Around {
+    pub(crate) events: Events,
     pub(crate) data: Arc<Data>,
     pub(crate) on_error: OnError,
     pub(crate) ui: BuildUi,
@@ -59,9 +48,7 @@ pub(crate) struct Around {
 
 impl Provisioning {
     pub(crate) fn new(steps: ReadySteps, around: Around) -> Self {
-        let Around { data, on_error, ui, services, cancelled } = around;
-        let progress = Mutex::default();
-        Self(Arc::new(State { steps, data, on_error, ui, services, cancelled, progress }))
+        Self(Arc::new(State { steps, around, progress: Mutex::default() }))
     }
 
     /// The failure that the builder was told of, if there was one.
@@ -75,20 +62,19 @@ impl Provisioning {
     /// Whether provisioners wait in vain: the builder is done, and never called the hook.
     pub(crate) fn is_forgotten(&self) -> bool {
         let is_called = !matches!(*self.progress(), Progress::NotCalled);
-        let waits = |event: &str| self.0.steps.hooks.iter().any(|hook| hook.event == event);
-        !is_called && (!self.0.steps.provisioners.is_empty() || waits(PROVISION))
+        !is_called && (!self.0.steps.provisioners.is_empty() || self.0.around.events.has(PROVISION))
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.0.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn learned<'a>(&'a self, machine: &'a Machine) -> Learned<'a> {
-        Learned { data: Some(&self.0.data), generated: Some(&machine.generated) }
+    fn learned<'a>(&'a self, machine: &'a Scene) -> Learned<'a> {
+        Learned { data: Some(&self.0.around.data), generated: Some(&machine.generated) }
     }
 
     /// The machine is up. What fails here is the failure of the build.
-    async fn provision(&self, machine: &Machine, stop: &CancellationToken) -> Result<(), Failure> {
+    async fn provision(&self, machine: &Scene, stop: &CancellationToken) -> Result<(), Failure> {
         if !self.begin() {
             return Err(Failure::host(format!("the event `{PROVISION}` comes once in a build")));
         }
@@ -109,38 +95,45 @@ impl Provisioning {
         is_first
     }
 
-    async fn provision_once(&self, machine: &Machine, stop: &CancellationToken) -> Result<(), Failure> {
-        self.hooks(PROVISION, machine, stop).await?;
-        for provisioner in &self.0.steps.provisioners {
-            self.attempts(provisioner, machine, stop).await?;
+    async fn provision_once(&self, machine: &Scene, stop: &CancellationToken) -> Result<(), Failure> {
+        self.0.around.events.run(PROVISION, machine, stop).await?;
+        for (index, provisioner) in self.0.steps.provisioners.iter().enumerate() {
+            self.told_of(index, provisioner, machine, stop).await?;
         }
         Ok(())
     }
 
-    /// Provisioning failed, and the machine is about to go. What failed already stays the failure of the build.
-    async fn clean_up(&self, machine: &Machine, stop: &CancellationToken) -> Result<(), Failure> {
-        if self.0.on_error == OnError::Abort {
-            self.0.ui.say("Aborted: there is no clean-up");
-            return Ok(());
-        }
-        let hooked = self.hooks(CLEANUP_PROVISION, machine, stop).await;
-        let Some(cleanup) = &self.0.steps.cleanup else { return hooked };
-        self.0.ui.say("Running the error-cleanup provisioner");
-        let cleaned = self.attempts(cleanup, machine, stop).await;
-        hooked.and(cleaned).inspect_err(|failure| self.0.ui.error(&failure.to_string()))
-    }
-
-    async fn at_event(
+    async fn told_of(
         &self,
-        event: &str,
-        machine: &Machine,
+        index: usize,
+        provisioner: &ReadyProvisioner,
+        machine: &Scene,
         stop: &CancellationToken,
     ) -> Result<(), Failure> {
+        let part = Part { kind: "provisioner", component: &provisioner.component.name.text, index };
+        self.0.around.events.around(part, machine, self.attempts(provisioner, machine, stop)).await
+    }
+
+    /// Provisioning failed, and the machine is about to go. What failed already stays the failure of the build.
+    async fn clean_up(&self, machine: &Scene, stop: &CancellationToken) -> Result<(), Failure> {
+        if self.0.around.on_error == OnError::Abort {
+            self.0.around.ui.say("Aborted: there is no clean-up");
+            return Ok(());
+        }
+        let hooked = self.0.around.events.run(CLEANUP_PROVISION, machine, stop).await;
+        let Some(cleanup) = &self.0.steps.cleanup else { return hooked };
+        self.0.around.ui.say("Running the error-cleanup provisioner");
+        let index = self.0.steps.provisioners.len();
+        let cleaned = self.told_of(index, cleanup, machine, stop).await;
+        hooked.and(cleaned).inspect_err(|failure| self.0.around.ui.error(&failure.to_string()))
+    }
+
+    async fn at_event(&self, event: &str, machine: &Scene, stop: &CancellationToken) -> Result<(), Failure> {
         match event {
             PROVISION => self.provision(machine, stop).await,
             CLEANUP_PROVISION => self.clean_up(machine, stop).await,
-            other if self.0.steps.hooks.iter().any(|hook| hook.event == other) => {
-                self.hooks(other, machine, stop).await
+            other if self.0.around.events.has(other) && !events::OWN.contains(&other) => {
+                self.0.around.events.run(other, machine, stop).await
             }
             other => Err(Failure::host(format!("this host knows no event `{other}`"))),
         }
@@ -154,13 +147,13 @@ impl Hook for Provisioning {
             Ok(generated) => generated,
             Err(why) => return Outcome::failed(why),
         };
-        let machine = Machine { communicator, ui, generated };
+        let machine = Scene { communicator, ui, generated };
         if event == CLEANUP_PROVISION {
             // What cancelled the build must not keep its machine from being cleaned up.
             return outcome(self.at_event(&event, &machine, &CancellationToken::new()).await);
         }
         // Whoever cancels first, the builder or the user, is heard.
-        let cancelled = self.0.cancelled.child_token();
+        let cancelled = self.0.around.cancelled.child_token();
         let stop = cancelled.clone();
         tokio::select! {
             done = self.at_event(&event, &machine, &cancelled) => outcome(done),

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use packwire_wire::{BuildLent, BuildOutcome, Built, Context, OfferedHook, RemoteArtifact, limits};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
+use crate::events::{self, Events};
 use crate::failure::Failure;
 use crate::grace::within_grace;
 use crate::plugins::{Plugins, Running};
@@ -81,21 +82,37 @@ impl Run {
 
     /// One build: the builder runs, calls the provisioners when its machine is up, and then comes what becomes of the
     /// artifact. Yields how the artifacts describe themselves.
-    async fn make(&self, ui: &BuildUi, build: ReadyBuild) -> Result<Vec<String>, Failure> {
-        let ReadyBuild { name, builder, steps, sequences } = build;
-        let who = builder.who();
+    async fn make(&self, ui: &BuildUi, mut build: ReadyBuild) -> Result<Vec<String>, Failure> {
         let cancelled = self.cancelled.child_token();
-        let builder_type = builder.name.text.clone();
-        let context = Context { build_name: name.clone(), builder_type, ..self.context.clone() };
+        let (build_name, builder_type) = (build.name.clone(), build.builder.name.text.clone());
+        let about = Map::from_iter([
+            ("BuildName".to_owned(), json!(build_name)),
+            ("BuilderType".to_owned(), json!(builder_type)),
+            ("PackerRunUUID".to_owned(), json!(self.context.run_id)),
+        ]);
+        let context = Context { build_name, builder_type, ..self.context.clone() };
         let services = self.services(ui, context, cancelled.clone());
+        let hooks = std::mem::take(&mut build.hooks);
+        let events = Events::new(hooks, about, ui.clone(), services.clone(), cancelled.clone());
+        events.tell(events::BUILD_STARTED, None).await;
         let around = Around {
+            events: events.clone(),
             data: self.data.clone(),
             on_error: self.context.on_error,
             ui: ui.clone(),
-            services: services.clone(),
-            cancelled: cancelled.clone(),
+            services,
+            cancelled,
         };
-        let provisioning = Provisioning::new(steps, around);
+        let made = self.make_with(build, around).await;
+        events.tell(events::BUILD_FINISHED, Some(events::word(&made))).await;
+        made
+    }
+
+    async fn make_with(&self, build: ReadyBuild, around: Around) -> Result<Vec<String>, Failure> {
+        let ReadyBuild { name, builder, hooks: _, steps, sequences } = build;
+        let Around { ui, services, cancelled, .. } = &around;
+        let who = builder.who();
+        let provisioning = Provisioning::new(steps, around.clone());
         let lent = BuildLent {
             ui: ui.lend(cancelled.clone()),
             hook: OfferedHook::new(provisioning.clone()),
@@ -106,7 +123,7 @@ impl Run {
         let taken = builder.take(learned, ui).await;
         let Taken { running, prepared, user } = taken.map_err(|refusal| Failure::refused(&who, refusal))?;
         services.used_by(user);
-        let built = within_grace(prepared.run(lent), &cancelled, limits::CLEAN_UP_BUILDER, ui.heard()).await;
+        let built = within_grace(prepared.run(lent), cancelled, limits::CLEAN_UP_BUILDER, ui.heard()).await;
         services.close().await;
         let built = match built {
             None => return Err(Failure::Stuck { who, grace: limits::CLEAN_UP_BUILDER.as_secs() }),
@@ -121,15 +138,7 @@ impl Run {
             }
             return Ok(Vec::new());
         };
-        let (build, data) = (name.as_str(), &*self.data);
-        let post_processing = PostProcessing {
-            build,
-            ui,
-            services: &services,
-            data,
-            generated: &generated,
-            cancelled: &cancelled,
-        };
+        let post_processing = PostProcessing { build: &name, around: &around, generated: &generated };
         told(ui, post_processing.process(made, &sequences).await).await
     }
 }

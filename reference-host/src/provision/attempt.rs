@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use packwire_wire::{
-    Diagnostic, OfferedCommunicator, OfferedUi, Outcome, ProvisionLent, RemoteProvision, limits,
-};
+use packwire_wire::{Diagnostic, Outcome, ProvisionLent, RemoteProvision, limits};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Machine, Provisioning};
+use super::Provisioning;
+use crate::events::Scene;
 use crate::failure::Failure;
 use crate::grace::within_grace;
 use crate::prepare::{ReadyProvisioner, Taken};
-use crate::services::{Services, lend_on};
+use crate::services::Services;
 use crate::ui::BuildUi;
 
 impl Provisioning {
@@ -20,7 +19,7 @@ impl Provisioning {
     pub(super) async fn attempts(
         &self,
         provisioner: &ReadyProvisioner,
-        machine: &Machine,
+        machine: &Scene,
         cancelled: &CancellationToken,
     ) -> Result<(), Failure> {
         let mut left = provisioner.planned.max_retries;
@@ -32,8 +31,8 @@ impl Provisioning {
             if left == 0 || cancelled.is_cancelled() || matches!(failure, Failure::Cancelled) {
                 return Err(failure);
             }
-            self.0.ui.error(&failure.to_string());
-            self.0.ui.say(&format!("Trying again; attempts left: {left}"));
+            self.0.around.ui.error(&failure.to_string());
+            self.0.around.ui.say(&format!("Trying again; attempts left: {left}"));
             left -= 1;
         }
     }
@@ -42,7 +41,7 @@ impl Provisioning {
     async fn limited(
         &self,
         provisioner: &ReadyProvisioner,
-        machine: &Machine,
+        machine: &Scene,
         cancelled: &CancellationToken,
     ) -> Result<(), Failure> {
         let stop = cancelled.child_token();
@@ -65,24 +64,24 @@ impl Provisioning {
     async fn attempt(
         &self,
         provisioner: &ReadyProvisioner,
-        machine: &Machine,
+        machine: &Scene,
         stop: CancellationToken,
     ) -> Result<(), Failure> {
         let ReadyProvisioner { component, planned } = provisioner;
-        pause(planned.pause_before, &self.0.ui, &stop).await?;
+        pause(planned.pause_before, &self.0.around.ui, &stop).await?;
         let who = component.who();
-        let taken = component.take(self.learned(machine), &self.0.ui).await;
+        let taken = component.take(self.learned(machine), &self.0.around.ui).await;
         let Taken { running, prepared: provision, user } =
             taken.map_err(|refusal| Failure::refused(&who, refusal))?;
         if machine.communicator.is_none() && component.needs_communicator {
             let needs = Diagnostic::error("it needs a machine, and the builder lends no communicator");
             return Err(Failure::said(&who, vec![needs]));
         }
-        let services = self.0.services.of_others(component.grants, stop.clone());
+        let services = self.0.around.services.of_others(component.grants, stop.clone());
         services.used_by(user);
         let lent = self.lent(machine, &services, stop.clone());
         let run = async { provision.run(lent).await };
-        let ran = within_grace(run, &stop, limits::CLEAN_UP, self.0.ui.heard()).await;
+        let ran = within_grace(run, &stop, limits::CLEAN_UP, self.0.around.ui.heard()).await;
         services.close().await;
         let outcome = match ran {
             None => return Err(Failure::Stuck { who, grace: limits::CLEAN_UP.as_secs() }),
@@ -97,24 +96,15 @@ impl Provisioning {
         }
     }
 
-    fn lent(&self, machine: &Machine, services: &Services, stop: CancellationToken) -> ProvisionLent {
+    fn lent(&self, machine: &Scene, services: &Services, stop: CancellationToken) -> ProvisionLent {
         ProvisionLent {
-            ui: self.ui_of(machine, &stop),
-            communicator: communicator_of(machine),
+            ui: machine.lend_ui(&self.0.around.ui, &stop),
+            communicator: machine.lend_communicator(),
             generated_data: Value::Object(machine.generated.clone()).to_string(),
             environment: services.offer(),
             cancellation: stop,
         }
     }
-
-    /// A builder may lend a Ui of its own making; without one its build's lines are used.
-    pub(super) fn ui_of(&self, machine: &Machine, stop: &CancellationToken) -> OfferedUi {
-        machine.ui.as_ref().map_or_else(|| self.0.ui.lend(stop.clone()), OfferedUi::from)
-    }
-}
-
-pub(super) fn communicator_of(machine: &Machine) -> Option<OfferedCommunicator> {
-    machine.communicator.clone().map(|communicator| OfferedCommunicator::new(lend_on(communicator)))
 }
 
 async fn pause(length: Duration, ui: &BuildUi, stop: &CancellationToken) -> Result<(), Failure> {

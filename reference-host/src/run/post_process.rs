@@ -9,12 +9,13 @@ use packwire_wire::{
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use crate::events::{Part, Scene};
 use crate::failure::Failure;
 use crate::grace::within_grace;
 use crate::plugins::Running;
 use crate::prepare::{ReadyPostProcessor, Taken};
-use crate::services::Services;
-use crate::template::{Data, Learned};
+use crate::provision::Around;
+use crate::template::Learned;
 use crate::ui::BuildUi;
 
 /// An artifact that somebody made, and the process that it lives in.
@@ -30,11 +31,8 @@ pub(super) struct Made {
 /// What all post-processors of one build have in common.
 pub(super) struct PostProcessing<'a> {
     pub(super) build: &'a str,
-    pub(super) ui: &'a BuildUi,
-    pub(super) services: &'a Services,
-    pub(super) data: &'a Data,
+    pub(super) around: &'a Around,
     pub(super) generated: &'a Map<String, Value>,
-    pub(super) cancelled: &'a CancellationToken,
 }
 
 /// What is there when all of a build is done: its artifacts, those of failed parts too.
@@ -102,14 +100,16 @@ impl PostProcessing<'_> {
     pub(super) async fn process(&self, first: Made, sequences: &[Vec<ReadyPostProcessor>]) -> Processed {
         let mut keeps_first = sequences.is_empty();
         let mut processed = Processed::default();
+        let mut before = 0;
         for sequence in sequences {
-            if self.cancelled.is_cancelled() {
+            if self.around.cancelled.is_cancelled() {
                 keeps_first = true;
                 processed.failures.push(Failure::Cancelled);
                 break;
             }
             let Ended { keeps_first: keeps, processed: Processed { artifacts, failures } } =
-                self.sequence(&first, sequence).await;
+                self.sequence(&first, sequence, before).await;
+            before += sequence.len();
             keeps_first |= keeps;
             processed.artifacts.extend(artifacts);
             processed.failures.extend(failures);
@@ -118,17 +118,19 @@ impl PostProcessing<'_> {
         if keeps_first {
             processed.artifacts.insert(0, first);
         } else {
-            processed.failures.extend(first.destroy(self.ui).await.err());
+            processed.failures.extend(first.destroy(&self.around.ui).await.err());
         }
         processed
     }
 
-    async fn sequence(&self, first: &Made, sequence: &[ReadyPostProcessor]) -> Ended {
+    /// One sequence; `before` is how many post-processors the sequences before it have.
+    async fn sequence(&self, first: &Made, sequence: &[ReadyPostProcessor], before: usize) -> Ended {
         let mut ended = Ended::default();
         // What the one before made; none: the first.
         let mut input: Option<Made> = None;
-        for one in sequence {
-            let (made, keeps_input) = match self.post_process(one, input.as_ref().unwrap_or(first)).await {
+        for (index, one) in sequence.iter().enumerate() {
+            let given = input.as_ref().unwrap_or(first);
+            let (made, keeps_input) = match self.told_of(before + index, one, given).await {
                 Ok(done) => done,
                 Err(failure) => {
                     ended.keeps_first |= input.is_none();
@@ -139,7 +141,7 @@ impl PostProcessing<'_> {
             match input.take() {
                 None => ended.keeps_first |= keeps_input,
                 Some(input) if keeps_input => ended.processed.artifacts.push(input),
-                Some(input) => ended.processed.failures.extend(input.destroy(self.ui).await.err()),
+                Some(input) => ended.processed.failures.extend(input.destroy(&self.around.ui).await.err()),
             }
             input = made;
             if input.is_none() {
@@ -150,6 +152,17 @@ impl PostProcessing<'_> {
         ended
     }
 
+    async fn told_of(
+        &self,
+        index: usize,
+        one: &ReadyPostProcessor,
+        input: &Made,
+    ) -> Result<(Option<Made>, bool), Failure> {
+        let part = Part { kind: "post_processor", component: &one.component.name.text, index };
+        let scene = Scene { generated: self.generated.clone(), ..Scene::default() };
+        self.around.events.around(part, &scene, self.post_process(one, input)).await
+    }
+
     /// What it made, if anything, and whether its input stays.
     async fn post_process(
         &self,
@@ -158,13 +171,13 @@ impl PostProcessing<'_> {
     ) -> Result<(Option<Made>, bool), Failure> {
         let ReadyPostProcessor { component, keep_input } = one;
         let (who, name) = (component.who(), &component.name.text);
-        self.ui.say(&format!("Running post-processor: {name}"));
-        let ui = self.ui.named(&format!("{} ({name})", self.build));
-        let learned = Learned { data: Some(self.data), generated: Some(self.generated) };
+        self.around.ui.say(&format!("Running post-processor: {name}"));
+        let ui = self.around.ui.named(&format!("{} ({name})", self.build));
+        let learned = Learned { data: Some(&self.around.data), generated: Some(self.generated) };
         let taken = component.take(learned, &ui).await;
         let Taken { running, prepared, user } = taken.map_err(|refusal| Failure::refused(&who, refusal))?;
-        let stop = self.cancelled.child_token();
-        let services = self.services.of_others(component.grants, stop.clone());
+        let stop = self.around.cancelled.child_token();
+        let services = self.around.services.of_others(component.grants, stop.clone());
         services.used_by(user);
         let lent = PostProcessLent {
             ui: ui.lend(stop.clone()),

@@ -7,7 +7,7 @@ use super::parts::{
 use super::problem::Problem;
 use super::reader::Reader;
 use super::source::{Member, Node, Shape};
-use crate::spell;
+use crate::{events, spell};
 
 const BUILDER_KEYS: [&str; 2] = ["type", "name"];
 const DATA_KEYS: [&str; 2] = ["type", "grant"];
@@ -17,7 +17,7 @@ const PROVISIONER_KEYS: [&str; 8] =
 const POST_PROCESSOR_KEYS: [&str; 6] = ["type", "name", "only", "except", "keep_input_artifact", "grant"];
 
 /// Events that builders of every kind have. Others are a builder's own, and only it knows their names.
-const EVENTS: [&str; 2] = [packwire_wire::PROVISION, packwire_wire::CLEANUP_PROVISION];
+const OF_BUILDERS: [&str; 2] = [packwire_wire::PROVISION, packwire_wire::CLEANUP_PROVISION];
 
 pub(super) fn variables(reader: &mut Reader, node: &Node) -> Vec<Variable> {
     let members = reader.members(node, "`variables`");
@@ -180,13 +180,16 @@ fn hook(reader: &mut Reader, node: &Node, event: &Word) -> Option<EventHook> {
     }
 }
 
-/// A hook for an event that never comes would be ignored: Packer's names are known, and what is near to one is one.
+/// A hook for an event that never comes would be ignored: Packer's names and ours are known, and what is near to one
+/// is one.
 fn refuse_misspelt(reader: &mut Reader, member: &Member) {
     let event = member.key.as_str();
-    let near = spell::nearest(event, EVENTS);
-    if !EVENTS.contains(&event) && (near.is_some() || event.is_empty() || event.starts_with("packer_")) {
+    let known: Vec<&'static str> = OF_BUILDERS.into_iter().chain(events::OWN).collect();
+    let near = spell::nearest(event, known.iter().copied());
+    let is_reserved = event.is_empty() || event.starts_with("packer_") || event.starts_with("packwire_");
+    if !known.contains(&event) && (near.is_some() || is_reserved) {
         let (at, name) = (member.key_span, member.key.clone());
-        reader.problems.push(Problem::UnknownEvent { at, name, near, known: EVENTS.to_vec() });
+        reader.problems.push(Problem::UnknownEvent { at, name, near, known });
     }
 }
 

@@ -75,3 +75,27 @@ fn a_late_value_that_is_wrong_fails_when_it_is_known() {
     );
     assert_snapshot!(world.run("build template.json"));
 }
+
+#[test]
+fn hooks_watch_what_the_host_does_and_change_nothing() {
+    let events = ["build", "provisioner", "post_processor"].map(|what| {
+        format!(
+            r#""packwire_{what}_started": ["stage-failing", "stage"], "packwire_{what}_finished": ["stage"]"#
+        )
+    });
+    let world = staged(&format!(
+        r#""hooks": {{{}}}, "provisioners": [{{"type": "stage"}}],
+        "post-processors": [{{"type": "stage"}}, [{{"type": "stage", "target": "1.txt"}}, {{"type": "stage", "fail": "no"}}]]"#,
+        events.join(", ")
+    ));
+    // A run's id is a new one each time.
+    let said = world.run("build template.json").to_string();
+    let masked: Vec<_> = said.lines().map(without_id).collect();
+    assert_snapshot!(masked.join("\n"));
+}
+
+fn without_id(line: &str) -> String {
+    let Some((before, id)) = line.split_once(r#""PackerRunUUID":""#) else { return line.to_owned() };
+    let after = id.split_once('"').map_or("", |(_, after)| after);
+    format!(r#"{before}"PackerRunUUID":"ID"{after}"#)
+}
