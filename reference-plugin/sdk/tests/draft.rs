@@ -316,3 +316,13 @@ async fn long_work_is_shown_and_can_be_cancelled() {
     assert_eq!(stopped.unwrap_err(), Stop::Cancelled);
     assert_eq!(host.told(), ["progress: zeros, 0 bytes"; 2]);
 }
+
+#[tokio::test]
+async fn a_file_in_place_of_a_directory_is_told_and_stays() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("file"), "old").unwrap();
+    let host = Host::new();
+    let told = run(&host, writer(&[place.path().join("file/one")], |_| Ok(()))).await.unwrap_err();
+    assert!(told.ends_with("file/one cannot be made: Not a directory (os error 20)"), "{told}");
+    assert_eq!((names(place.path()), host.remembered()), (vec!["file".to_owned()], vec![]));
+}

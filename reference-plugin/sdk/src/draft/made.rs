@@ -130,9 +130,12 @@ fn followed(target: &Path) -> PathBuf {
     target.canonicalize().unwrap_or_else(|_| target.to_owned())
 }
 
+/// Removes a file; nothing is left where nothing was, nor where a file is in place of a directory above it.
 fn remove(path: &Path) -> io::Result<()> {
+    let gone =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if gone(&error) => Ok(()),
         removed => removed,
     }
 }
