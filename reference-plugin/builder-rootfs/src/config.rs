@@ -38,7 +38,7 @@ pub(crate) struct Config {
     /// need namespaces.
     #[serde(default)]
     mounts: Vec<Mount>,
-    /// Whether commands see `/proc` and a small `/dev`, where there are namespaces.
+    /// Whether commands see `/proc`, a small `/dev`, and a `/tmp` if the tree has none, where there are namespaces.
     #[serde(default = "yes")]
     system_mounts: bool,
     /// Whether commands see the host's `/etc/resolv.conf`, where there are namespaces.
@@ -81,7 +81,7 @@ pub(crate) enum Format {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Isolation {
     /// In namespaces where the kernel allows them, else in a chroot where the user is root, else beside the tree.
-    /// A tree without a shell has its commands run beside it.
+    /// Where neither the tree nor the mounts have a shell, commands run beside the tree.
     #[default]
     Auto,
     /// In the tree, with processes and mounts of their own; with a user namespace where the user is not root.
@@ -104,6 +104,9 @@ pub(crate) struct Mount {
     /// Whether it cannot be changed from there.
     #[serde(default)]
     read_only: bool,
+    /// Whether it is left out where the host has none, as `/lib64` on some machines.
+    #[serde(default)]
+    optional: bool,
 }
 
 /// The same, with the path resolved.
@@ -112,6 +115,7 @@ pub(crate) struct Bound {
     pub(crate) source: PathBuf,
     pub(crate) target: PathBuf,
     pub(crate) read_only: bool,
+    pub(crate) optional: bool,
 }
 
 /// A root filesystem to be made, in order.
@@ -140,10 +144,11 @@ impl Order {
         }
         let below = |path: &str| Path::new(&context.working_dir).join(path);
         let Config { source, output, format, isolation, mounts, system_mounts, resolv_conf, .. } = config;
-        let bound = |Mount { source, target, read_only }| Bound {
+        let bound = |Mount { source, target, read_only, optional }| Bound {
             source: below(&source),
             target: target.into(),
             read_only,
+            optional,
         };
         let output = below(&output);
         Ok(Self {
@@ -260,7 +265,8 @@ mod tests {
             let told = refused(&format!(r#"{{"output": "o", "isolation": "{isolation}", {mounts}}}"#));
             assert_eq!(told[0].0, "/mounts");
         }
-        let bound = Bound { source: "/work/a".into(), target: "/b".into(), read_only: false };
+        let bound =
+            Bound { source: "/work/a".into(), target: "/b".into(), read_only: false, optional: false };
         assert_eq!(order(&format!(r#"{{"output": "o", {mounts}}}"#)).unwrap().mounts, [bound]);
         let relative = r#"{"output": "o", "mounts": [{"source": "a", "target": "b"}]}"#;
         assert_eq!(refused(relative)[0].0, "/mounts/0/target");

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    config::{Isolation, Order},
+    config::{Bound, Isolation, Order},
     inside::{Keep, Kept, Place, Task},
     stragglers::{self, ROOTFS},
     streams::Pipes,
@@ -61,8 +61,8 @@ impl Enclosure {
                 let opened = Self::namespaces(order, tree, work, !is_root).await;
                 opened.map_err(|kept| refused(format!("there are no namespaces here: {}", kept.why())))?
             }
-            Isolation::Auto if !has_shell(tree, &order.shell) => {
-                require_no_mounts(order, &format!("there is no {} in the tree", order.shell))?;
+            Isolation::Auto if !has_shell(tree, order) => {
+                require_no_mounts(order, &format!("there is no {} in the tree or in them", order.shell))?;
                 ui.say(format!("There is no {} in the tree", order.shell)).await?;
                 Self::beside(tree)
             }
@@ -204,8 +204,14 @@ fn make_devices(tree: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-fn has_shell(tree: &Path, shell: &str) -> bool {
-    Tree::at(tree).is_ok_and(|tree| tree.has(Path::new(shell)))
+/// Whether commands would find their shell, in the tree or in what is mounted there.
+fn has_shell(tree: &Path, order: &Order) -> bool {
+    let shell = Path::new(&order.shell);
+    let mounted = |bound: &Bound| {
+        let below = shell.strip_prefix(&bound.target);
+        below.is_ok_and(|below| bound.source.join(below).exists())
+    };
+    order.mounts.iter().any(mounted) || Tree::at(tree).is_ok_and(|tree| tree.has(shell))
 }
 
 /// Mounts that were asked for are not left out silently.

@@ -310,6 +310,24 @@ async fn mounts_are_seen_and_not_packed() {
 }
 
 #[tokio::test]
+async fn an_empty_tree_borrows_the_programs_of_this_machine() {
+    let place = place();
+    let borrowed = |path: &str| json!({"source": path, "target": path, "read_only": true, "optional": true});
+    let mounts = ["/bin", "/lib", "/lib64", "/usr", "/no/such/thing"].map(borrowed);
+    let mut building = Building::start(&place, json!({"output": "o.tar", "mounts": mounts})).await;
+    let provisioning = building.provisioning().await;
+    let machine = &provisioning.machine;
+    run(machine, "mkdir /etc && echo new > /tmp/draft && cp /tmp/draft /etc/release").await.unwrap();
+    run(machine, "test ! -e /no").await.unwrap();
+    provisioning.answer(Outcome::Done);
+    let made = building.made().await;
+    let output = place.path().join("o.tar");
+    assert_eq!(entries(&output).into_keys().collect::<Vec<_>>(), ["etc", "etc/release"]);
+    assert_eq!(content(&output, "etc/release").as_deref(), Some("new\n"));
+    made.leave().await;
+}
+
+#[tokio::test]
 async fn nothing_that_a_command_started_outlives_the_build() {
     for isolation in ["namespaces", "directory", "chroot"] {
         let place = with_system();

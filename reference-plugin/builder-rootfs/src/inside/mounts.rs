@@ -43,6 +43,7 @@ pub(super) fn make(keep: &Keep, made: &mut Vec<PathBuf>) -> Result<(), String> {
     if keep.system_mounts {
         proc(&tree, made).map_err(told("/proc"))?;
         dev(&tree, made).map_err(told("/dev"))?;
+        tmp(&tree, made).map_err(told("/tmp"))?;
     }
     if let Some(file) = &keep.resolv_conf {
         resolv_conf(&tree, file, made).map_err(told("/etc/resolv.conf"))?;
@@ -126,6 +127,17 @@ fn dev(tree: &Tree, made: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+/// Provisioners put their scripts there: an empty tree has no other place for them.
+fn tmp(tree: &Tree, made: &mut Vec<PathBuf>) -> io::Result<()> {
+    let path = Path::new("tmp");
+    if tree.has(path) {
+        return Ok(());
+    }
+    let below = directory(tree, path, made)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    Ok(mount("tmpfs", Tree::outside(&below), "tmpfs", flags, c"mode=1777")?)
+}
+
 /// Nothing happens where the tree has no place for it.
 fn resolv_conf(tree: &Tree, from: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
     let path = Path::new(RESOLV_CONF);
@@ -139,9 +151,12 @@ fn resolv_conf(tree: &Tree, from: &Path, made: &mut Vec<PathBuf>) -> io::Result<
 }
 
 fn bind(tree: &Tree, bound: &Bound, made: &mut Vec<PathBuf>) -> io::Result<()> {
-    let Bound { source, target, read_only } = bound;
-    let below =
-        if source.metadata()?.is_dir() { directory(tree, target, made)? } else { file(tree, target, made)? };
+    let Bound { source, target, read_only, optional } = bound;
+    let is_directory = match source.metadata() {
+        Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        metadata => metadata?.is_dir(),
+    };
+    let below = if is_directory { directory(tree, target, made)? } else { file(tree, target, made)? };
     mount_bind_recursive(source, Tree::outside(&below))?;
     if *read_only {
         let mounted = tree.open(target, OFlags::PATH)?;
