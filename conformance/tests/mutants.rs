@@ -112,6 +112,7 @@ fn the_reference_plugins_pass_every_check() {
         "packer-communicator-local",
         "packer-provisioner-file",
         "packer-provisioner-shell",
+        "packer-provisioner-shell-local",
     ];
     let programs: Vec<PathBuf> = names.iter().map(|name| built(name, name)).collect();
     let reports = each(&programs, |program| report_on(&OPTIONS, &[program.as_os_str()]));

@@ -5,16 +5,15 @@ use std::{
     time::Duration,
 };
 
-use packwire_plugin::{Context, Diagnostic, config::Length};
+use packwire_plugin::{
+    Context, Diagnostic,
+    config::Length,
+    variables::{FILE_FORMAT, LINE_FORMAT, Options, Variables},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{
-    execute::ExecuteCommand,
-    remote::Remote,
-    script::Script,
-    vars::{self, FILE_FORMAT, Format, LINE_FORMAT, Vars},
-};
+use crate::{execute::ExecuteCommand, remote::Remote, script::Script};
 
 const DEFAULT_SHEBANG: &str = "/bin/sh -e";
 const DEFAULT_COMMAND: &str = "chmod +x {{.Path}}; {{.Vars}} {{.Path}}";
@@ -105,7 +104,7 @@ fn default_exit_codes() -> Vec<i32> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) scripts: Vec<Script>,
-    pub(crate) vars: Vars,
+    pub(crate) vars: Variables,
     pub(crate) use_env_var_file: bool,
     pub(crate) command: ExecuteCommand,
     pub(crate) remote: Remote,
@@ -124,7 +123,13 @@ impl Plan {
         let inline = inline.as_ref().map(|lines| format!("#!{inline_shebang}\n{}\n", lines.join("\n")));
         let files = files(script, scripts, context, &mut problems);
         let all = inline.map(Script::Inline).into_iter().chain(files.into_iter().map(Script::File)).collect();
-        let vars = variables(&config, context, &mut problems);
+        let default = if config.use_env_var_file { FILE_FORMAT } else { LINE_FORMAT };
+        let options = Options {
+            environment_vars: &config.environment_vars,
+            env: &config.env,
+            env_var_format: config.env_var_format.as_deref().unwrap_or(default),
+        };
+        let vars = Variables::of(options, context, &mut problems);
         let command = command(&config, &mut problems);
         let (Some(vars), Some(command), true) = (vars, command, problems.is_empty()) else {
             return Err(problems);
@@ -164,33 +169,6 @@ fn files(
         files.push(path);
     }
     files
-}
-
-/// All variables with the way to write them; `None` after a problem.
-fn variables(config: &Config, context: &Context, problems: &mut Vec<Diagnostic>) -> Option<Vars> {
-    let Config { environment_vars, env, env_var_format, use_env_var_file, .. } = config;
-    let default = if *use_env_var_file { FILE_FORMAT } else { LINE_FORMAT };
-    let own = [("PACKER_BUILD_NAME", &context.build_name), ("PACKER_BUILDER_TYPE", &context.builder_type)];
-    let mut all: Vec<_> = own.map(|(name, value)| (name.to_owned(), value.clone())).into();
-    for (at, one) in environment_vars.iter().enumerate() {
-        match vars::parse(one) {
-            Ok(parsed) => all.push(parsed),
-            Err(problem) => problems.push(problem.at(format!("/environment_vars/{at}"))),
-        }
-    }
-    for (name, value) in env {
-        if !vars::is_name(name) {
-            problems.push(Diagnostic::error("has a name that no shell takes").at("/env"));
-        }
-        all.push((name.clone(), value.clone()));
-    }
-    match Format::parse(env_var_format.as_deref().unwrap_or(default)) {
-        Ok(format) => Some(Vars { all, format }),
-        Err(what) => {
-            problems.push(Diagnostic::error(what).at("/env_var_format"));
-            None
-        }
-    }
 }
 
 fn command(config: &Config, problems: &mut Vec<Diagnostic>) -> Option<ExecuteCommand> {

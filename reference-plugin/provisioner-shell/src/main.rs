@@ -28,6 +28,5 @@ mod execute;
 mod remote;
 mod script;
 mod shell;
-mod vars;
 
 packwire_plugin::serve_provisioner!("shell", shell::Shell);

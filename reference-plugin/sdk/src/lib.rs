@@ -87,6 +87,7 @@ mod session;
 mod stop;
 pub mod testing;
 pub mod tree;
+pub mod variables;
 
 pub use builder::{Build, Builder, Built};
 pub use command::Command;

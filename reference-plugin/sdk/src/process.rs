@@ -1,10 +1,19 @@
 //! Programs on the host's machine. What is started here is ended here, with its children, on every path.
 mod group;
 
-use std::{ffi::OsString, io, path::PathBuf, pin::pin, time::Duration};
+use std::{
+    ffi::OsString,
+    fs::Permissions,
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    pin::pin,
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use packwire_wire::Exit;
+use tempfile::TempPath;
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{ChildStderr, ChildStdout},
@@ -19,6 +28,7 @@ pub use group::Group;
 
 /// How long output goes on after a program has ended: who left its process group may hold the pipe.
 const AFTERGLOW: Duration = Duration::from_secs(1);
+const SCRIPT_MODE: u32 = 0o700;
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// A program to start. Its output comes through pipes; it has the environment of the plugin, and more.
@@ -68,6 +78,21 @@ where
 /// As [`run`].
 pub async fn run_showing(program: &Program, cancellation: &Cancellation, ui: &Ui) -> Result<Exit, Stop> {
     run(program, cancellation, |line| show(ui, line)).await
+}
+
+/// Writes a script into a file of its own, which nobody else may read, and which is removed when the path is dropped.
+///
+/// No program starts meanwhile: as long as it had the file open for writing, nobody could run it.
+///
+/// # Errors
+/// The file could not be made.
+pub fn make_script(text: &str, extension: &str) -> io::Result<TempPath> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("packwire-").suffix(extension).permissions(Permissions::from_mode(SCRIPT_MODE));
+    let _starting = group::starting();
+    let mut file = builder.tempfile()?;
+    file.write_all(text.as_bytes())?;
+    Ok(file.into_temp_path())
 }
 
 fn start(program: &Program) -> io::Result<(Group, ChildStdout, ChildStderr)> {
@@ -161,6 +186,20 @@ mod tests {
             let (exit, lines) = seen(&shell(line), &CancellationToken::new()).await;
             assert_eq!(exit, expected);
             assert!(!lives(&lines[0]), "{lines:?}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_script_can_run_as_soon_as_it_is_made() {
+        let runs = (0..32).map(|number| async move {
+            let script = make_script(&format!("#!/bin/sh\nexit {number}\n"), ".sh").unwrap();
+            let program = Program { executable: script.to_path_buf(), ..Program::default() };
+            assert_eq!(seen(&program, &CancellationToken::new()).await.0, Exit::Status(number));
+            script.to_path_buf()
+        });
+        let runs: Vec<_> = runs.map(tokio::spawn).collect();
+        for run in runs {
+            assert!(!run.await.unwrap().exists());
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -19,6 +20,14 @@ use super::Program;
 
 /// How long those that were asked to terminate may take.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Held while a program starts: until then it has all files open that this process has.
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// Keeps programs from starting while it is held.
+pub(super) fn starting() -> MutexGuard<'static, ()> {
+    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The processes of one program: itself, and its children that stayed in its process group. Dropped, they are killed.
 #[derive(Debug)]
@@ -35,7 +44,10 @@ impl Group {
     pub fn start(program: &Program) -> io::Result<Self> {
         // Where SIGCHLD is ignored, as can be inherited, the system would give the leader's id away.
         drop(signal(SignalKind::child())?);
-        let mut leader = command(program).spawn()?;
+        let mut leader = {
+            let _starting = starting();
+            command(program).spawn()?
+        };
         match i32::try_from(leader.id()).ok().and_then(Pid::from_raw) {
             Some(id) => Ok(Self { leader, id }),
             None => {

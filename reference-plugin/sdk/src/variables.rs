@@ -1,10 +1,13 @@
-//! The variables of scripts, and how they are written down for a shell.
-use packwire_plugin::Diagnostic;
+//! The variables of scripts, as the options `environment_vars`, `env` and `env_var_format` give them, and how they are
+//! written down for a shell.
+use std::collections::BTreeMap;
+
+use packwire_wire::{Context, Diagnostic};
 
 /// Before a command.
-pub(crate) const LINE_FORMAT: &str = "%s='%s' ";
+pub const LINE_FORMAT: &str = "%s='%s' ";
 /// In a file that a shell reads.
-pub(crate) const FILE_FORMAT: &str = "export %s='%s'\n";
+pub const FILE_FORMAT: &str = "export %s='%s'\n";
 /// What the builder says of its server of files, and the variables that scripts know it by.
 const HTTP: [(&str, &str); 3] = [
     ("PackerHTTPAddr", "PACKER_HTTP_ADDR"),
@@ -12,19 +15,62 @@ const HTTP: [(&str, &str); 3] = [
     ("PackerHTTPPort", "PACKER_HTTP_PORT"),
 ];
 
-/// Variables that are in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Vars {
-    pub(crate) all: Vec<(String, String)>,
-    pub(crate) format: Format,
+/// What the user wrote of variables.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// Each `NAME=value`.
+    pub environment_vars: &'a [String],
+    /// By their names.
+    pub env: &'a BTreeMap<String, String>,
+    /// How each is written for a shell.
+    pub env_var_format: &'a str,
 }
 
-impl Vars {
-    /// All of them, with those of the builder's server, as text for a shell.
-    pub(crate) fn text(&self, generated_data: &str) -> String {
-        let generated = http(generated_data);
-        let all = generated.iter().chain(&self.all);
-        all.map(|(name, value)| self.format.fill(name, value)).collect()
+/// Variables that are in order, beside them `PACKER_BUILD_NAME` and `PACKER_BUILDER_TYPE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variables {
+    all: Vec<(String, String)>,
+    format: Format,
+}
+
+impl Variables {
+    /// Reads the options; `None` after a problem, which has its place and never a value.
+    pub fn of(options: Options<'_>, context: &Context, problems: &mut Vec<Diagnostic>) -> Option<Self> {
+        let Options { environment_vars, env, env_var_format } = options;
+        let before = problems.len();
+        let own =
+            [("PACKER_BUILD_NAME", &context.build_name), ("PACKER_BUILDER_TYPE", &context.builder_type)];
+        let mut all: Vec<_> = own.map(|(name, value)| (name.to_owned(), value.clone())).into();
+        for (at, one) in environment_vars.iter().enumerate() {
+            match parse(one) {
+                Ok(parsed) => all.push(parsed),
+                Err(problem) => problems.push(problem.at(format!("/environment_vars/{at}"))),
+            }
+        }
+        for (name, value) in env {
+            if !is_name(name) {
+                problems.push(Diagnostic::error("has a name that no shell takes").at("/env"));
+            }
+            if value.contains('\0') {
+                problems.push(Diagnostic::error("has a value with a NUL").at("/env"));
+            }
+            all.push((name.clone(), value.clone()));
+        }
+        let format = Format::parse(env_var_format);
+        problems.extend(format.as_ref().err().map(|what| Diagnostic::error(*what).at("/env_var_format")));
+        format.ok().filter(|_| problems.len() == before).map(|format| Self { all, format })
+    }
+
+    /// All of them, with those of the builder's server of files, which its generated data name.
+    pub fn pairs(&self, generated_data: &str) -> Vec<(String, String)> {
+        let mut all = http(generated_data);
+        all.extend(self.all.iter().cloned());
+        all
+    }
+
+    /// The same as text for a shell.
+    pub fn text(&self, generated_data: &str) -> String {
+        self.pairs(generated_data).iter().map(|(name, value)| self.format.fill(name, value)).collect()
     }
 }
 
@@ -42,11 +88,11 @@ fn http(generated_data: &str) -> Vec<(String, String)> {
 
 /// How one variable is written: text before the name, between name and value, and after the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Format([String; 3]);
+struct Format([String; 3]);
 
 impl Format {
     /// Reads it; the error says what is wrong.
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+    fn parse(text: &str) -> Result<Self, &'static str> {
         let mut parts = vec![String::new()];
         let mut rest = text.chars();
         while let Some(one) = rest.next() {
@@ -70,14 +116,18 @@ impl Format {
 }
 
 /// One `NAME=value`; the error never has the value.
-pub(crate) fn parse(one: &str) -> Result<(String, String), Diagnostic> {
+fn parse(one: &str) -> Result<(String, String), Diagnostic> {
     let wrong = || Diagnostic::error("is not `NAME=value`, with a name that a shell takes");
     let (name, value) = one.split_once('=').ok_or_else(wrong)?;
-    if is_name(name) { Ok((name.to_owned(), value.to_owned())) } else { Err(wrong()) }
+    if is_name(name) && !value.contains('\0') {
+        Ok((name.to_owned(), value.to_owned()))
+    } else {
+        Err(wrong())
+    }
 }
 
 /// Whether a shell takes this as the name of a variable.
-pub(crate) fn is_name(name: &str) -> bool {
+fn is_name(name: &str) -> bool {
     let letter = |byte: u8| byte == b'_' || byte.is_ascii_alphabetic();
     name.bytes().next().is_some_and(letter) && name.bytes().all(|byte| letter(byte) || byte.is_ascii_digit())
 }
@@ -88,7 +138,7 @@ mod tests {
 
     fn text(format: &str, generated_data: &str) -> String {
         let all = vec![("A".to_owned(), "it's".to_owned()), ("B".to_owned(), "100%".to_owned())];
-        Vars { all, format: Format::parse(format).unwrap() }.text(generated_data)
+        Variables { all, format: Format::parse(format).unwrap() }.text(generated_data)
     }
 
     #[test]
