@@ -1,0 +1,84 @@
+"""The artifact: the machine's directory as a .tar.gz file."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import json
+import tarfile
+import threading
+from pathlib import Path
+
+from . import tree
+from .files import Draft
+from .problems import settle_done
+from .schema import artifact
+from .work import in_thread
+
+
+class Archive:
+    """A file in the making: under a name of its own, until it is all there."""
+
+    def __init__(self, place: Path):
+        self.place = place
+        self.size, self.digest = 0, ""
+        self._draft, self._published = Draft(place), False
+
+    def check(self, overwrite: bool) -> None:
+        """Fails now where it would fail in the end, after all the provisioning."""
+        if self.place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a directory")
+        if self.place.exists() and not overwrite:
+            raise FileExistsError(errno.EEXIST, "it exists already, and `overwrite` is not set")
+        self._draft.open()
+
+    def pack(self, directory: Path, compression: int, stop: threading.Event) -> None:
+        """Equal directories become equal files: names are sorted, owners and the time of packing left out."""
+        file = self._draft.open()
+        with gzip.GzipFile("", "wb", compression, file, mtime=0) as compressed:
+            with tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+                tree.pack(directory, archive, stop)
+        file.flush()
+        with open(self._draft.path, "rb") as written:
+            digest = hashlib.sha256()
+            while content := written.read(1 << 20):
+                digest.update(content)
+            self.size = written.tell()
+        self.digest = f"sha256:{digest.hexdigest()}"
+
+    def publish(self, overwrite: bool) -> None:
+        self._draft.publish(0o644, overwrite=overwrite)
+        self._published = True
+
+    def discard(self) -> None:
+        self._draft.discard()
+        if self._published:
+            self.destroy()
+
+    def destroy(self) -> None:
+        self.place.unlink(missing_ok=True)  # twice is fine
+
+
+class ArchiveArtifact(artifact.Artifact.Server):
+    """What the run made. It outlives the run, and only the host destroys it."""
+
+    def __init__(self, archive: Archive):
+        self._archive = archive
+
+    async def describe(self, _context, **_):
+        info = _context.results.init("info")
+        info.builderId = "packwire.example.tarball"
+        info.id = self._archive.digest
+        info.description = f"Archive of {self._archive.size} bytes at {self._archive.place}"
+        info.files = [str(self._archive.place)]
+
+    async def state(self, name, **_):
+        known = {"size": self._archive.size, "digest": self._archive.digest}
+        return json.dumps(known[name]) if name in known else ""  # empty: there is no such state
+
+    async def destroy(self, _context, **_):
+        await settle_done(_context.results.init("outcome"), in_thread(self._archive.destroy))
+
+    async def close(self, **_):
+        pass

@@ -1,0 +1,110 @@
+"""Files that appear as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from .problems import Failed, Problem
+
+
+class Draft:
+    """A file under a name of its own, until all of it is there and it takes its place."""
+
+    def __init__(self, place: Path):
+        self.place = place
+        self.size = 0
+        self._file = None
+
+    @property
+    def path(self) -> str:
+        return self._file.name
+
+    def open(self):
+        """Makes it, beside its place: so that the move at the end is only a new name."""
+        if self._file is None:
+            with self._named():
+                self._file = tempfile.NamedTemporaryFile(
+                    prefix=".packwire-", suffix=".draft", dir=self.place.parent, delete=False
+                )
+        return self._file
+
+    def write(self, content: bytes) -> None:
+        self.open().write(content)
+        self.size += len(content)
+
+    def publish(self, mode: int, modified: int | None = None, overwrite: bool = True) -> None:
+        """Gives it its place; without `overwrite`, only if that is free."""
+        file = self.open()
+        with self._named():
+            file.close()
+            if modified is not None:
+                os.utime(file.name, (modified, modified))
+            os.chmod(file.name, mode)
+            if overwrite:
+                os.replace(file.name, self.place)
+            else:
+                os.link(file.name, self.place)  # fails if somebody was faster
+                os.unlink(file.name)
+
+    def discard(self) -> None:
+        """Removes it, unless it was published."""
+        if self._file is not None:
+            self._file.close()
+            Path(self._file.name).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _named(self):
+        """Whoever is told of an error knows the place, and not the draft."""
+        try:
+            yield
+        except OSError as problem:
+            raise OSError(problem.errno, problem.strerror, str(self.place)) from None
+
+
+@dataclass(frozen=True)
+class Info:
+    """What is known of a file: FileInfo, with None for what is not known."""
+
+    size: int | None = None
+    mode: int | None = None
+    modified: int | None = None
+
+    UNKNOWN = {"size": -1, "mode": -1, "modified": -(2**63)}
+
+    @classmethod
+    def read(cls, info) -> Info:
+        known = {name: getattr(info, name) for name, unknown in cls.UNKNOWN.items() if getattr(info, name) != unknown}
+        return cls(**known)
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Info:
+        return cls(status.st_size, stat.S_IMODE(status.st_mode), int(status.st_mtime))
+
+    def write(self, info) -> None:
+        for name in (name for name in self.UNKNOWN if getattr(self, name) is not None):
+            setattr(info, name, getattr(self, name))
+
+
+def open_regular(path: Path):
+    """Opens a file to read it; a pipe that nobody writes to would keep us for ever."""
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise Failed(Problem(f"{path} is no regular file"))
+    return file
+
+
+def remove(directory: Path) -> None:
+    """Removes a directory, also where its owner may not write in it."""
+    for at, names, _ in os.walk(directory):
+        for path in (os.path.join(at, name) for name in names):
+            if not os.path.islink(path):
+                os.chmod(path, 0o700)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(directory)
