@@ -92,7 +92,7 @@ impl Build for Order {
 impl Order {
     async fn make(self: &Order, run: &BuildRun, work: &Work) -> Result<Built, Stop> {
         let begun = self.begin(run, work).await?;
-        let enclosure = Enclosure::open(self, &work.tree, work.path(), &run.ui).await?;
+        let enclosure = Enclosure::open(self, &work.tree, &work.reports, &run.ui).await?;
         let mut data = self.generated(&work.tree);
         let machine = Arc::new(Machine::new(
             enclosure.place.clone(),

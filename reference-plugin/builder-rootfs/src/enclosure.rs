@@ -49,8 +49,8 @@ struct Keeper {
 }
 
 impl Enclosure {
-    /// Opens what the order asks for, and says what that is. `work` is a directory beside the tree.
-    pub(crate) async fn open(order: &Order, tree: &Path, work: &Path, ui: &Ui) -> Result<Self, Stop> {
+    /// Opens what the order asks for, and says what that is. `beside` is a directory for what commands see of the host's.
+    pub(crate) async fn open(order: &Order, tree: &Path, beside: &Path, ui: &Ui) -> Result<Self, Stop> {
         let refused = |why: String| Stop::from(Diagnostic::error(why).at("/isolation"));
         let is_root = rustix::process::geteuid().is_root();
         let opened = match order.isolation {
@@ -58,7 +58,7 @@ impl Enclosure {
             Isolation::Chroot if is_root => Self::chroot(order, tree),
             Isolation::Chroot => return Err(refused("only root can use chroot".to_owned())),
             Isolation::Namespaces => {
-                let opened = Self::namespaces(order, tree, work, !is_root).await;
+                let opened = Self::namespaces(order, tree, beside, !is_root).await;
                 opened.map_err(|kept| refused(format!("there are no namespaces here: {}", kept.why())))?
             }
             Isolation::Auto if !has_shell(tree, order) => {
@@ -66,7 +66,7 @@ impl Enclosure {
                 ui.say(format!("There is no {} in the tree", order.shell)).await?;
                 Self::beside(tree)
             }
-            Isolation::Auto => match Self::namespaces(order, tree, work, !is_root).await {
+            Isolation::Auto => match Self::namespaces(order, tree, beside, !is_root).await {
                 Ok(opened) => opened,
                 Err(kept) => {
                     require_no_mounts(order, kept.why())?;
@@ -96,13 +96,13 @@ impl Enclosure {
     }
 
     /// Makes namespaces; or says why there are none, and what was made in the tree by then.
-    async fn namespaces(order: &Order, tree: &Path, work: &Path, user: bool) -> Result<Self, Kept> {
+    async fn namespaces(order: &Order, tree: &Path, beside: &Path, user: bool) -> Result<Self, Kept> {
         let keep = Keep {
             tree: tree.to_owned(),
             user,
             mounts: order.mounts.clone(),
             system_mounts: order.system_mounts,
-            resolv_conf: order.resolv_conf.then(|| resolv_conf(work)).flatten(),
+            resolv_conf: order.resolv_conf.then(|| resolv_conf(beside)).flatten(),
         };
         let failed = |why: String| Kept { made: Vec::new(), failed: Some(why) };
         let unstarted = |error: io::Error| failed(error.to_string());
@@ -140,7 +140,8 @@ impl Enclosure {
                 "Commands run in the tree by chroot, and share processes, mounts and network with this machine"
             }
             Place::Directory(_) => {
-                "Commands run on this machine with its own shell, in the tree's directory, which ROOTFS names"
+                "Commands run on this machine with its own shell, in the tree's directory, which ROOTFS names; \
+                 paths that do not begin with / are the same for them and for uploads"
             }
         }
     }
@@ -223,7 +224,7 @@ fn require_no_mounts(order: &Order, why: &str) -> Result<(), Stop> {
 }
 
 /// A copy of the host's file, which commands may write to without an effect outside.
-fn resolv_conf(work: &Path) -> Option<PathBuf> {
-    let copy = work.join("resolv.conf");
+fn resolv_conf(beside: &Path) -> Option<PathBuf> {
+    let copy = beside.join("resolv.conf");
     std::fs::copy("/etc/resolv.conf", &copy).ok().map(|_| copy)
 }

@@ -17,7 +17,7 @@ pub(crate) struct Work {
     directory: Directory,
     path: PathBuf,
     pub(crate) tree: PathBuf,
-    /// Where processes tell how commands ended.
+    /// Small files beside the tree: how commands ended, and what they see of the host's.
     pub(crate) reports: PathBuf,
 }
 
@@ -54,10 +54,6 @@ impl Work {
             Ok(Self { directory, path, tree, reports })
         };
         make().map_err(|error| Stop::failed(format!("no directory can be made to work in: {error}")))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Leaves all there, and says where the tree is.

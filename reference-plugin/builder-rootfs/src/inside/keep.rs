@@ -45,7 +45,8 @@ pub(crate) struct Kept {
 impl Keep {
     pub(super) fn run(self) -> Result<(), String> {
         if self.user {
-            own_user_namespace().map_err(|error| format!("no user namespace can be made: {error}"))?;
+            own_user_namespace()
+                .map_err(|error| format!("no user namespace can be made: {}", limit(&error)))?;
         }
         let kinds = CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWPID
@@ -82,6 +83,14 @@ fn own_user_namespace() -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
     fs::write("/proc/self/gid_map", format!("0 {gid} 1"))
+}
+
+/// The system's words for it speak of a device.
+fn limit(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "there may be no more (user.max_user_namespaces)".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// Waits until the standard input ends, and reaps whom others left behind meanwhile.
