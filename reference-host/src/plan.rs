@@ -178,10 +178,26 @@ impl Plan {
         let data = data.into_iter().filter_map(|source| planner.data(source)).collect();
         let builds: Vec<_> = selected.into_iter().filter_map(|build| planner.build(build)).collect();
         if planner.unknown.is_empty() {
-            let data = late::in_order(data, &builds);
+            let data = late::in_order(data, late::asked(&builds));
             return Ok(Self { source, plugins: planner.plugins, data, builds });
         }
         Err(PlanError::UnknownComponents { text: source, unknown: planner.unknown })
+    }
+
+    /// The look-ups alone, all of them asked for.
+    ///
+    /// # Errors
+    /// Data sources that no plugin offers, all at once.
+    pub fn of_data(source: Source, data: Vec<ResolvedData>, catalog: &Catalog) -> Result<Self, PlanError> {
+        let mut planner =
+            Planner { catalog, identities: Vec::new(), plugins: Vec::new(), unknown: Vec::new() };
+        let names = data.iter().map(|source| source.name.text.clone()).collect();
+        let data = data.into_iter().filter_map(|source| planner.data(source)).collect();
+        let Planner { plugins, unknown, .. } = planner;
+        if unknown.is_empty() {
+            return Ok(Self { source, plugins, data: late::in_order(data, names), builds: Vec::new() });
+        }
+        Err(PlanError::UnknownComponents { text: source, unknown })
     }
 }
 

@@ -22,7 +22,7 @@ use crate::prepare::{Ready, Remark, Schemas};
 use crate::report::{Report, remarked};
 use crate::run::{NotFound, Run, look_up, run};
 use crate::services::Stock;
-use crate::template::{RunContext, Source};
+use crate::template::{Data, RunContext, Source};
 use crate::ui::{BuildUi, Paint, Terminal, announce_colours};
 
 /// The second interrupt: all is ended, at once.
@@ -88,6 +88,12 @@ impl Desk {
         let (ready, warnings) = learned?;
         self.warn(&text, &warnings);
         Ok(ready)
+    }
+
+    /// The values of data sources alone.
+    pub(super) async fn data(&self, plan: Plan, run: &Run) -> Result<Data, Failed> {
+        let ready = unless(&run.cancelled, self.ready(plan, &run.plugins, &run.context)).await?;
+        look_up(ready.data, run).await.map_err(|missing| self.tell_missing(&ready.text, missing))
     }
 
     fn tell_missing(&self, text: &Source, missing: Vec<NotFound>) -> Failed {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use packwire_wire::{Context, OnError};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::{Desk, Failed, Planned};
@@ -19,10 +20,12 @@ use crate::ledger::{self, Book, Claim, Entry, Kept, Ledger, Maker, ProcessId, Ru
 use crate::places::Places;
 use crate::plugins::{Plugin, Plugins};
 use crate::report::Report;
+use crate::run::Run;
 use crate::services::{Left, Recovering, Services, Stock, remove_directory, things};
+use crate::template::{Config, Data, Learned};
 use crate::ui::{BuildUi, Paint};
 
-use anew::Anew;
+use anew::{Anew, Configured};
 
 /// What is still cleaning up after the death of its host is waited for as long as this.
 const CLEANING_UP: Duration = Duration::from_secs(10);
@@ -138,8 +141,15 @@ impl Desk {
             if let Some((anew, things)) = anew {
                 match anew {
                     Ok(anew) => {
-                        let run =
-                            Recovery { desk: self, anew, record, stock, plugins, cancelled: &cancelled };
+                        let run = Recovery {
+                            desk: self,
+                            anew,
+                            record,
+                            stock,
+                            plugins,
+                            cancelled: &cancelled,
+                            data: OnceCell::new(),
+                        };
                         all = run.things(things).await;
                     }
                     Err(failed) => all = Err(failed),
@@ -184,6 +194,8 @@ struct Recovery<'a> {
     stock: &'a Arc<Stock>,
     plugins: Arc<Plugins>,
     cancelled: &'a CancellationToken,
+    /// What data sources yield, once something asks for it.
+    data: OnceCell<Data>,
 }
 
 impl Recovery<'_> {
@@ -238,13 +250,47 @@ impl Recovery<'_> {
         let running = plugin.running().await.map_err(|failure| failure.to_string())?;
         let component =
             running.component(maker.kind, &maker.component).map_err(|failure| failure.to_string())?;
-        let config = self.anew.config(maker, &component.config_schema)?;
+        let config = self.settled(self.anew.found(maker)?, maker).await?;
+        let config = Configured::of(config, &component.config_schema)?;
         for secret in &config.secrets {
             if let Err(refused) = self.desk.secrets.add(secret) {
                 self.desk.err.print("warning: ", &refused.to_string(), Paint::Plain);
             }
         }
         Ok(config.text)
+    }
+
+    /// The configuration with what data sources yield today.
+    async fn settled(&self, config: &Config, maker: &Maker) -> Result<Config, String> {
+        if config.asks_data().is_empty() {
+            return Ok(config.clone());
+        }
+        let data = self.data.get_or_try_init(|| self.look_up(maker)).await?;
+        let learned = Learned { data: Some(data), generated: None };
+        config
+            .settled(learned)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+
+    async fn look_up(&self, maker: &Maker) -> Result<Data, String> {
+        let not_found = |Failed| "what its configuration asks of data sources cannot be looked up".to_owned();
+        let plan = self.desk.told(self.anew.look_ups()).map_err(not_found)?;
+        let run = Run {
+            catalog: self.anew.catalog.clone(),
+            plugins: self.plugins.clone(),
+            stock: self.stock.clone(),
+            terminal: self.desk.out.clone(),
+            context: Context {
+                build_name: String::new(),
+                builder_type: String::new(),
+                component_type: String::new(),
+                ..self.context(maker)
+            },
+            data: Arc::default(),
+            at_a_time: 0,
+            cancelled: self.cancelled.clone(),
+        };
+        self.desk.data(plan, &run).await.map_err(not_found)
     }
 
     fn context(&self, maker: &Maker) -> Context {

@@ -26,10 +26,17 @@ const RESERVED: [&str; 12] = [
     "SSHPrivateKey",
 ];
 
-/// Data sources in an order in which each stands behind those that it asks, and which of them anybody asks.
+/// The data sources whose values builds ask for.
+pub(super) fn asked(builds: &[PlannedBuild]) -> BTreeSet<String> {
+    let components = builds.iter().flat_map(PlannedBuild::components);
+    components.flat_map(|component| component.config.asks_data()).map(ToOwned::to_owned).collect()
+}
+
+/// Data sources in an order in which each stands behind those that it asks, and which of them anybody asks, beside
+/// those that are `asked` for.
 ///
 /// The template has no circles: whoever would be left is put last, as it is.
-pub(super) fn in_order(data: Vec<PlannedData>, builds: &[PlannedBuild]) -> Vec<PlannedData> {
+pub(super) fn in_order(data: Vec<PlannedData>, mut asked: BTreeSet<String>) -> Vec<PlannedData> {
     let mut left = data;
     let mut ordered: Vec<PlannedData> = Vec::with_capacity(left.len());
     let is_ready = |ordered: &[PlannedData], source: &PlannedData| {
@@ -40,12 +47,6 @@ pub(super) fn in_order(data: Vec<PlannedData>, builds: &[PlannedBuild]) -> Vec<P
         ordered.push(left.remove(next));
     }
     ordered.append(&mut left);
-    let mut asked: BTreeSet<String> = builds
-        .iter()
-        .flat_map(PlannedBuild::components)
-        .flat_map(|component| component.config.asks_data())
-        .map(ToOwned::to_owned)
-        .collect();
     for source in ordered.iter_mut().rev() {
         source.is_asked_for = asked.contains(&source.name);
         if source.is_asked_for {

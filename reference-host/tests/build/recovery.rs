@@ -7,7 +7,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use rustix::process::Signal;
 
-use crate::rig::{FILE, LOCAL, NULL, Run, SHELL, World, until};
+use crate::rig::{FILE, LOCAL, NULL, Run, SHELL, STAGE, World, until};
 
 /// How far a build has come, as far as it can be seen from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +168,11 @@ fn communicator_and_host_killed_at_any_step_leave_nothing_after_recovery() {
 
 /// A build of a file that waits for its content, with its draft on disk; builder and host are killed.
 fn crashed(template: &str, line: &str) -> World {
-    let world = World::with(&[FILE]).pipe("never").template(template);
+    crashed_in(World::with(&[FILE]), template, line)
+}
+
+fn crashed_in(world: World, template: &str, line: &str) -> World {
+    let world = world.pipe("never").template(template);
     let run = world.start(line);
     until("the draft is there", || Step::Drafted.is_seen(&world) || run.has_ended());
     run.signal(Signal::STOP);
@@ -282,6 +286,17 @@ fn what_cannot_be_removed_stays_in_the_ledger() {
     assert!(said.stdout.contains("what builder file has left is not dealt with"), "{said}");
     assert_eq!(world.ledger().len(), 1);
     fs::remove_dir(&draft).unwrap();
+    assert_eq!(world.run("recover").ended, "exit 0");
+    nothing_is_left(&world, Step::Drafted);
+}
+
+#[test]
+fn what_data_sources_yield_is_looked_up_again() {
+    let template = r#"{
+      "data": {"d": {"type": "stage", "text": "never"}, "e": {"type": "stage", "text": "{{data `d` `/text`}}"}},
+      "builders": [{"type": "file", "name": "note", "source": "{{data `e` `/text`}}", "target": "out/note.txt"}]
+    }"#;
+    let world = crashed_in(World::with(&[FILE, STAGE]), template, "build template.json");
     assert_eq!(world.run("recover").ended, "exit 0");
     nothing_is_left(&world, Step::Drafted);
 }

@@ -9,9 +9,9 @@ use super::super::{Desk, Failed};
 use crate::catalog::{Catalog, Kind};
 use crate::cli::{Choice, Recover};
 use crate::ledger::{Maker, RunRecord};
-use crate::plan::{check_config, fit_config, secrets_of};
+use crate::plan::{Plan, PlanError, check_config, fit_config, secrets_of};
 use crate::report::Report;
-use crate::template::{Config, Resolved, ResolvedBuild, RunContext, Word};
+use crate::template::{Config, Resolved, ResolvedBuild, ResolvedData, RunContext, Source, Word};
 
 /// A template, resolved as it was for the run.
 pub(super) struct Anew {
@@ -19,6 +19,8 @@ pub(super) struct Anew {
     pub(super) template_dir: String,
     /// Names of variables that no plugin inherits.
     pub(super) withheld: BTreeSet<String>,
+    text: Source,
+    data: Vec<ResolvedData>,
     builds: Vec<ResolvedBuild>,
 }
 
@@ -43,9 +45,15 @@ impl Desk {
         let template = self.template(&choice.template)?;
         let run = self.run_of(record);
         let variables = self.variables(&template, &choice, &run)?;
-        let Resolved { data: _, builds } = self.told(template.resolve(&variables, &run))?;
-        let withheld = variables.hidden_environment().clone();
-        Ok(Anew { catalog: Arc::new(self.catalog()?), template_dir: run.template_dir, withheld, builds })
+        let Resolved { data, builds } = self.told(template.resolve(&variables, &run))?;
+        Ok(Anew {
+            catalog: Arc::new(self.catalog()?),
+            template_dir: run.template_dir,
+            withheld: variables.hidden_environment().clone(),
+            text: template.source,
+            data,
+            builds,
+        })
     }
 
     /// What was given on the command line is not on disk: it may be secret.
@@ -75,16 +83,27 @@ impl Desk {
     }
 }
 
-impl Anew {
-    /// What a component was given, as its schema wants it.
-    pub(super) fn config(&self, maker: &Maker, schema: &str) -> Result<Configured, String> {
-        let config = self.found(maker)?;
-        let value = fit_config(schema, config.value.clone());
+impl Configured {
+    /// A configuration as its schema wants it.
+    pub(super) fn of(config: Config, schema: &str) -> Result<Self, String> {
+        if config.is_late() {
+            return Err(
+                "its configuration takes values of the builder, which nobody knows any more".to_owned()
+            );
+        }
+        let value = fit_config(schema, config.value);
         let problems = check_config(schema, &value).map_err(|error| error.to_string())?;
         if let Some(problem) = problems.first() {
             return Err(format!("its configuration is not what it was: {}", problem.message));
         }
-        Ok(Configured { secrets: secrets_of(schema, &value), text: value.to_string() })
+        Ok(Self { secrets: secrets_of(schema, &value), text: value.to_string() })
+    }
+}
+
+impl Anew {
+    /// The look-ups that configurations may ask.
+    pub(super) fn look_ups(&self) -> Result<Plan, PlanError> {
+        Plan::of_data(self.text.clone(), self.data.clone(), &self.catalog)
     }
 
     /// The builder of a build; empty for one that is not in the template.
@@ -94,7 +113,7 @@ impl Anew {
     }
 
     /// The use of the component where the template had it; where the text has moved, the only one of its name.
-    fn found(&self, maker: &Maker) -> Result<&Config, String> {
+    pub(super) fn found(&self, maker: &Maker) -> Result<&Config, String> {
         let named: Vec<_> = self.uses(maker).filter(|(word, _)| word.text == maker.component).collect();
         let there = named.iter().find(|(word, _)| word.span.start == maker.at);
         match (there, &named[..]) {
