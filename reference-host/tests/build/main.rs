@@ -17,3 +17,4 @@ mod recovery;
 mod refused;
 mod rig;
 mod sharing;
+mod whole;
