@@ -1,0 +1,216 @@
+//! Bytes that are compressed on their way.
+use std::{
+    io::{self, Read, Write},
+    thread::JoinHandle,
+};
+
+use flate2::write::GzEncoder;
+use lzma_rust2::{XzOptions, XzWriter};
+use ruzstd::encoding::{CompressionLevel, FrameCompressor};
+
+use crate::format::Compression;
+
+/// What `xz` and `gzip` do where nobody says a level.
+const USUAL_LEVEL: u32 = 6;
+
+/// Takes bytes, and writes them compressed.
+pub(crate) enum Encoder<W: Write + Send + 'static> {
+    None(W),
+    Gzip(GzEncoder<W>),
+    Xz(Box<XzWriter<W>>),
+    Zstd(Zstd<W>),
+}
+
+impl<W: Write + Send + 'static> Encoder<W> {
+    pub(crate) fn new(compression: Compression, into: W) -> io::Result<Self> {
+        Ok(match compression {
+            Compression::None => Self::None(into),
+            Compression::Gzip(level) => {
+                let level = flate2::Compression::new(level.unwrap_or(USUAL_LEVEL));
+                Self::Gzip(GzEncoder::new(into, level))
+            }
+            Compression::Xz(level) => {
+                let options = XzOptions::with_preset(level.unwrap_or(USUAL_LEVEL));
+                Self::Xz(Box::new(XzWriter::new(into, options)?))
+            }
+            Compression::Zstd => Self::Zstd(Zstd::new(into)?),
+        })
+    }
+
+    /// Writes the end.
+    pub(crate) fn finish(self) -> io::Result<W> {
+        match self {
+            Self::None(into) => Ok(into),
+            Self::Gzip(encoder) => encoder.finish(),
+            Self::Xz(encoder) => encoder.finish(),
+            Self::Zstd(encoder) => encoder.finish(),
+        }
+    }
+}
+
+impl<W: Write + Send + 'static> Write for Encoder<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::None(into) => into.write(bytes),
+            Self::Gzip(encoder) => encoder.write(bytes),
+            Self::Xz(encoder) => encoder.write(bytes),
+            Self::Zstd(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An encoder that reads what it compresses, and panics where reading or writing fails: it gets a thread of its own,
+/// and never sees that.
+pub(crate) struct Zstd<W> {
+    /// Missing when it was written to its end, or can be no more.
+    bytes: Option<io::PipeWriter>,
+    encoding: Option<JoinHandle<io::Result<W>>>,
+}
+
+impl<W: Write + Send + 'static> Zstd<W> {
+    fn new(into: W) -> io::Result<Self> {
+        let (source, bytes) = io::pipe()?;
+        let encoding = std::thread::Builder::new().name("zstd".to_owned()).spawn(move || {
+            let mut drain = Lasting { into, failed: None };
+            let mut encoder = FrameCompressor::new(CompressionLevel::Fastest);
+            let _none_before = (encoder.set_source(Ending(source)), encoder.set_drain(&mut drain));
+            encoder.compress();
+            let Lasting { into, failed } = drain;
+            failed.map_or(Ok(into), Err)
+        })?;
+        Ok(Self { bytes: Some(bytes), encoding: Some(encoding) })
+    }
+
+    fn finish(mut self) -> io::Result<W> {
+        self.ended()
+    }
+
+    /// How the encoder ended, which is told once.
+    fn ended(&mut self) -> io::Result<W> {
+        drop(self.bytes.take());
+        let encoding = self.encoding.take().ok_or_else(|| io::Error::other("the encoder has failed"))?;
+        encoding.join().map_err(|_| io::Error::other("the encoder failed"))?
+    }
+}
+
+impl<W: Write + Send + 'static> Write for Zstd<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written =
+            self.bytes.as_mut().map_or(Err(io::ErrorKind::BrokenPipe.into()), |pipe| pipe.write(bytes));
+        match written {
+            // Nobody reads any more: why not counts.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(self.ended().err().unwrap_or(error))
+            }
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<W> Drop for Zstd<W> {
+    /// The thread writes into a file that is about to go: it ends first.
+    fn drop(&mut self) {
+        drop(self.bytes.take());
+        if let Some(encoding) = self.encoding.take() {
+            drop(encoding.join());
+        }
+    }
+}
+
+/// A source that ends where it cannot be read.
+struct Ending(io::PipeReader);
+
+impl Read for Ending {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return Ok(read.unwrap_or(0)),
+            }
+        }
+    }
+}
+
+/// A drain that takes all, and keeps the first error.
+struct Lasting<W> {
+    into: W,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Write for Lasting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed.is_none()
+            && let Err(error) = self.into.write_all(bytes)
+        {
+            self.failed = Some(error);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Compression; 6] = [
+        Compression::None,
+        Compression::Gzip(None),
+        Compression::Gzip(Some(1)),
+        Compression::Xz(None),
+        Compression::Xz(Some(1)),
+        Compression::Zstd,
+    ];
+
+    fn text() -> Vec<u8> {
+        (0..200_000_u32).flat_map(u32::to_le_bytes).collect()
+    }
+
+    fn decoded(compression: Compression, bytes: &[u8]) -> Vec<u8> {
+        let mut decoded = Vec::new();
+        let mut reader: Box<dyn Read> = match compression {
+            Compression::None => Box::new(bytes),
+            Compression::Gzip(_) => Box::new(flate2::read::GzDecoder::new(bytes)),
+            Compression::Xz(_) => Box::new(lzma_rust2::XzReader::new(bytes, true)),
+            Compression::Zstd => Box::new(ruzstd::decoding::StreamingDecoder::new(bytes).unwrap()),
+        };
+        reader.read_to_end(&mut decoded).unwrap();
+        decoded
+    }
+
+    #[test]
+    fn what_was_compressed_can_be_read_again() {
+        for (compression, text) in ALL.into_iter().flat_map(|one| [(one, text()), (one, Vec::new())]) {
+            let mut encoder = Encoder::new(compression, Vec::new()).unwrap();
+            encoder.write_all(&text).unwrap();
+            let bytes = encoder.finish().unwrap();
+            assert!(decoded(compression, &bytes) == text, "{compression:?}");
+            assert!(text.is_empty() || compression == Compression::None || bytes.len() < text.len());
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_that_says_so() {
+        for compression in ALL {
+            let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+            let write = || {
+                let mut encoder = Encoder::new(compression, full)?;
+                encoder.write_all(&text())?;
+                encoder.finish()
+            };
+            let told = write().unwrap_err().to_string();
+            assert!(told.contains("No space left"), "{compression:?}: {told}");
+        }
+    }
+}
