@@ -124,6 +124,52 @@ async fn the_command_of_a_killed_plugin_ends_with_its_session() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
+/// Two thousand bytes of an archive whose file has many more.
+async fn half_a_tree(attached: &Attached, path: &Path) -> packwire_wire::StreamSender {
+    let mut archive = open(attached).await.upload_tree(path.display().to_string()).await.unwrap();
+    let mut header = vec![0; 512];
+    let fields: [(usize, &[u8]); 5] =
+        [(0, b"file"), (100, b"0000644"), (124, b"00000100000"), (156, b"0"), (257, b"ustar\x0000")];
+    for (at, field) in fields {
+        header[at..at + field.len()].copy_from_slice(field);
+    }
+    let sum = header.iter().map(|byte| u32::from(*byte)).sum::<u32>() + 8 * u32::from(b' ');
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    header.resize(2000, b'x');
+    archive.write(header).await.unwrap();
+    archive
+}
+
+/// Waits until something has come of a tree that is not there yet.
+async fn begins(directory: &Path) {
+    let file = || {
+        let staging = std::fs::read_dir(directory).unwrap().next()?.unwrap().path();
+        staging.join("new/file").metadata().ok().filter(|file| file.len() > 0)
+    };
+    let begun = async {
+        while file().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(GRACE, begun).await.unwrap();
+}
+
+#[tokio::test]
+async fn half_a_tree_is_gone_when_the_plugin_has_left_or_was_terminated() {
+    for (stop, status) in [(None, 0), (Some(Signal::TERM), 4)] {
+        let directory = tempfile::tempdir().unwrap();
+        let busy = busy().await;
+        let _archive = half_a_tree(&busy.attached, &directory.path().join("tree")).await;
+        begins(directory.path()).await;
+        if let Some(stop) = stop {
+            signal(busy.attached.id(), stop);
+            busy.attached.gone().cancelled().await;
+        }
+        assert_eq!(busy.attached.leave(GRACE).await.ended, Ended::Exited(status));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
+
 /// A host that hears and gives nothing.
 struct Unheard;
 

@@ -136,6 +136,8 @@ impl<C: Communicator> ServedCommunicator<C> {
     ) -> packwire_schema::stream_capnp::byte_stream::Client {
         let (inlet, mut receiver) = unoffered();
         let verdict = receiver.take_verdict();
+        // A consumer has no cancellation of its own, and its sender may be slow to abort.
+        inlet.abort_on(self.place.link.stopping.clone());
         let (communicator, room) = (self.communicator.clone(), self.place.room().clone());
         self.place.room().start_on_authors(async move {
             let consumed = room.on_authors(async move { consume(communicator, receiver).await }).await;

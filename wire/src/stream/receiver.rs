@@ -16,6 +16,7 @@ use crate::{
     limits,
     link::OpenStream,
     place::{Place, Seed, answered, offered, revoked},
+    room::spawn_here,
     value::{Diagnostic, Outcome},
 };
 
@@ -50,6 +51,17 @@ pub(crate) fn unoffered() -> (Inlet, StreamReceiver) {
 }
 
 impl Inlet {
+    /// Aborts the stream when the peer's work here is to stop, unless its consumer is done before.
+    pub(crate) fn abort_on(&self, stopping: CancellationToken) {
+        let (shared, mut verdict) = (self.shared.clone(), self.verdict.clone());
+        spawn_here(async move {
+            tokio::select! {
+                () = stopping.cancelled() => shared.abort("the work here is to stop"),
+                _ = verdict.wait_for(Option::is_some) => {}
+            }
+        });
+    }
+
     pub(crate) fn serve(self, place: &Place) -> schema::Client {
         let open = place.link.open_stream();
         if open.is_none() {
