@@ -29,7 +29,7 @@ pub(crate) fn plugin(name: &str) -> PathBuf {
     static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
     static STAGE: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
     let built = match name {
-        super::STAGE => STAGE.get_or_init(|| built(&["--package=packwire-host", "--example", super::STAGE])),
+        super::STAGE => STAGE.get_or_init(|| built(&["--package", super::STAGE])),
         _ => BUILT.get_or_init(|| built(&["--workspace", "--bins"])),
     };
     built.get(name).unwrap_or_else(|| panic!("cargo has built no {name}")).clone()
