@@ -72,9 +72,9 @@ impl Plan {
         let several = sources.unwrap_or_default();
         let several = several.into_iter().enumerate().map(|(at, one)| (format!("/sources/{at}"), one));
         let sources: Vec<_> = single.into_iter().chain(several).collect();
-        let texts = sources.iter().map(|(place, text)| (place.as_str(), text));
-        for (place, text) in texts.chain([("/destination", &destination)]) {
-            problems.extend(check_path(text).map(|what| Diagnostic::error(what).at(place)));
+        let texts = sources.iter().map(|(place, text)| (place.as_str(), check_source(text)));
+        for (place, what) in texts.chain([("/destination", check_path(&destination))]) {
+            problems.extend(what.map(|what| Diagnostic::error(what).at(place)));
         }
         if content.is_some() {
             problems.extend(check_content(&destination, direction));
@@ -163,11 +163,14 @@ fn check_path(path: &str) -> Option<&'static str> {
     match path {
         "" => Some("a path is not empty"),
         _ if path.contains('\0') => Some("a path has no NUL"),
-        _ if !ends_with_slash(path) && last_name(path).is_none() => {
-            Some("has no name of its own: end it with `/` to mean what is in it")
-        }
         _ => None,
     }
+}
+
+fn check_source(path: &str) -> Option<&'static str> {
+    let nameless = !ends_with_slash(path) && last_name(path).is_none();
+    check_path(path)
+        .or_else(|| nameless.then_some("has no name of its own: end it with `/` to mean what is in it"))
 }
 
 fn check_content(destination: &str, direction: Direction) -> Option<Diagnostic> {
@@ -235,6 +238,7 @@ mod tests {
         };
         let config = r#"{"source": "later/", "destination": "/x", "generated": true}"#;
         assert_eq!(plan(config, here), Ok(expected));
+        assert!(plan(r#"{"source": "later", "destination": ".", "generated": true}"#, here).is_ok());
         let config = r#"{"sources": ["/var/log/x"], "destination": "out/", "direction": "download"}"#;
         let expected = Plan::Download {
             sources: vec!["/var/log/x".to_owned()],
