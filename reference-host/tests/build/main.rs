@@ -17,4 +17,5 @@ mod recovery;
 mod refused;
 mod rig;
 mod sharing;
+mod sources;
 mod whole;
