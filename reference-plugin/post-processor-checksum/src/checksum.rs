@@ -54,11 +54,10 @@ impl PostProcess for Order {
         let files: Vec<_> = info.files.iter().map(|file| self.working_dir.join(file)).collect();
         let total = self.check(&files)?;
         let names: Vec<_> = self.types.iter().map(|one| one.name()).collect();
-        let label = format!("Making {} checksums of {}", names.join(", "), counted(files.len()));
-        run.ui.say(&label).await?;
+        run.ui.say(format!("Making {} checksums of {}", names.join(", "), counted(files.len()))).await?;
         let types = self.types.clone();
         let of_files = files.clone();
-        let made = meter::shown(&run.ui, &run.cancellation, &label, total, move |meter| {
+        let made = meter::shown(&run.ui, &run.cancellation, "checksums", total, move |meter| {
             make(&of_files, &types, meter)
         });
         let outputs = self.outputs(made.await?);

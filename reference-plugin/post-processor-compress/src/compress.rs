@@ -50,11 +50,11 @@ impl PostProcess for Order {
         let files: Vec<_> = info.files.iter().map(|file| working_dir.join(file)).collect();
         refuse_itself(&output, &files)?;
         let entries = content::survey(&files)?;
-        let (label, total) = (format!("Compressing into {}", output.display()), bytes(&entries));
-        run.ui.say(&label).await?;
+        let total = bytes(&entries);
+        run.ui.say(format!("Compressing into {}", output.display())).await?;
         let target = output.clone();
         draft::write(std::slice::from_ref(&output), &run.environment, |drafts| {
-            meter::shown(&run.ui, &run.cancellation, &label, total, move |meter| {
+            meter::shown(&run.ui, &run.cancellation, "compressing", total, move |meter| {
                 let mut drafts = drafts.into_iter();
                 drafts.try_for_each(|draft| archive::write(container, &entries, draft, &target, meter))
             })

@@ -141,7 +141,7 @@ async fn the_artifact_is_the_output_and_the_input_may_go() {
     assert_eq!((info.builder_id.as_str(), &info.id, &info.files), (BUILDER_ID, &path, &vec![path.clone()]));
     let told = host.told();
     assert!(told.contains(&format!("say: Compressing into {path}")), "{told:?}");
-    assert!(told.contains(&format!("progress: Compressing into {path}, 3 bytes")), "{told:?}");
+    assert!(told.contains(&"progress: compressing, 3 bytes".to_owned()), "{told:?}");
     assert!(place.path("in/disk").exists(), "only hosts destroy");
     processed.finished.destroy().await.unwrap();
     assert!(!output.exists());
