@@ -36,11 +36,10 @@ impl Environment for Services {
     async fn remember(&self, entry: String) -> Answer<OfferedLedgerEntry> {
         let _request = self.request().await?;
         let maker = self.maker()?.clone();
-        if maker.kind == Kind::Communicator {
-            // A builder configures it, in words that no template has.
-            return Err(refused(
-                "a communicator's configuration cannot be made anew: what it makes goes with it",
-            ));
+        if matches!(maker.kind, Kind::Communicator | Kind::Command) {
+            // A builder or a person configures it, in words that no template has.
+            let why = format!("a {} has no configuration that can be made anew", maker.kind);
+            return Err(refused(format!("{why}: what it makes goes with it")));
         }
         let secrets = self.0.ui.terminal().secrets().clone();
         let kept = self.0.stock.ledger.remember(thing(&maker, entry, &secrets)?).await.map_err(refused)?;

@@ -2,6 +2,8 @@
 
 use packwire_plugin::{Command, CommandRun, Kind, Stop};
 
+use crate::lent;
+
 /// The command.
 pub(crate) struct Stage;
 
@@ -18,6 +20,17 @@ impl Command for Stage {
                 run.cancellation.cancelled().await;
                 Err(Stop::Cancelled)
             }
+            Some("wait-in-a-directory") => {
+                let directory = run.environment.temp_dir().await??;
+                drop(std::fs::write(std::path::Path::new(&directory.given).join("file"), "file"));
+                run.ui.say("in a directory").await?;
+                run.ui.flush().await?;
+                run.cancellation.cancelled().await;
+                Err(Stop::Cancelled)
+            }
+            Some("lent") => lent::each(&run).await,
+            Some("hold") => lent::hold(&run).await,
+            Some("take") => lent::take(&run).await,
             Some("components") => components(&run).await,
             Some("directory") => {
                 let directory = run.environment.temp_dir().await??;

@@ -3,6 +3,7 @@
 mod command;
 mod data;
 mod hook;
+mod lent;
 mod machine;
 mod thing;
 

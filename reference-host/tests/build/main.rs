@@ -9,6 +9,7 @@ mod data;
 mod events;
 mod interrupts;
 mod killed;
+mod lent;
 mod logs;
 mod outputs;
 mod plugins;

@@ -57,7 +57,11 @@ fn of_a_file() -> World {
 fn of_a_machine() -> World {
     let template = r#"{
       "builders": [{"type": "null", "communicator": "local"}],
-      "provisioners": [{"type": "shell", "inline": ["echo up > {{pwd}}/up; cat {{pwd}}/never"]}]
+      "provisioners": [{
+        "type": "shell",
+        "inline": ["echo up > {{pwd}}/up; cat {{pwd}}/never"],
+        "start_retry_timeout": "1s"
+      }]
     }"#;
     World::with(&[NULL, LOCAL, SHELL]).pipe("never").template(template)
 }

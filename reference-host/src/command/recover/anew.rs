@@ -137,9 +137,13 @@ impl Anew {
                 let all = of_build.flat_map(|build| build.sequences.iter().flatten());
                 Box::new(all.map(|post_processor| (&post_processor.component, &post_processor.config)))
             }
-            Kind::DataSource | Kind::Hook | Kind::Command | Kind::Communicator => {
-                Box::new(std::iter::empty())
+            Kind::Hook => {
+                let all = of_build.flat_map(|build| &build.hooks);
+                Box::new(all.map(|hook| (&hook.component, &hook.config)))
             }
+            Kind::DataSource => Box::new(self.data.iter().map(|source| (&source.component, &source.config))),
+            // What they make is not remembered: no template configures them.
+            Kind::Command | Kind::Communicator => Box::new(std::iter::empty()),
         }
     }
 }

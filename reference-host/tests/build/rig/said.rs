@@ -63,20 +63,29 @@ fn constant(text: &str) -> String {
 
 /// Replaces UUIDs, with hyphens or without.
 fn without_ids(line: &str) -> String {
-    let is_id = |word: &str| {
-        let digits = word.bytes().filter(u8::is_ascii_hexdigit).count();
-        digits == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-    };
     let mut told = String::new();
-    for word in line.split_inclusive(|character: char| !character.is_ascii_hexdigit() && character != '-') {
-        let end = word.trim_end_matches(|character: char| !character.is_ascii_hexdigit() && character != '-');
-        let begin = end.len() - end.trim_start_matches('-').len();
-        match is_id(&end[begin..]) {
-            true => told.push_str(&format!("{}[id]{}", &end[..begin], &word[end.len()..])),
-            false => told.push_str(word),
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let begins = !told.ends_with(|character: char| character.is_ascii_hexdigit());
+        let id = [36, 32].into_iter().filter_map(|length| rest.get(..length)).find(|text| is_id(text));
+        match id.filter(|_| begins) {
+            Some(id) => {
+                told.push_str("[id]");
+                rest = &rest[id.len()..];
+            }
+            None => {
+                told.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
         }
     }
     told
+}
+
+fn is_id(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_hexdigit).count();
+    let hyphens: Vec<_> = text.match_indices('-').map(|(at, _)| at).collect();
+    digits == 32 && digits + hyphens.len() == text.len() && (hyphens.is_empty() || hyphens == [8, 13, 18, 23])
 }
 
 fn constant_line(line: &str) -> String {
