@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::{self, Events, Part, Scene};
 use crate::failure::Failure;
+use crate::plan::secrets_of;
 use crate::prepare::{ReadyProvisioner, ReadySteps};
 use crate::services::Services;
 use crate::template::{Data, Learned};
@@ -41,9 +42,19 @@ pub(crate) struct Around {
     pub(crate) events: Events,
     pub(crate) data: Arc<Data>,
     pub(crate) on_error: OnError,
+    /// The schema of what the builder generates.
+    pub(crate) output_schema: Arc<str>,
     pub(crate) ui: BuildUi,
     pub(crate) services: Services,
     pub(crate) cancelled: CancellationToken,
+}
+
+impl Around {
+    /// Masks what the builder calls secret of what it has generated.
+    pub(crate) fn mask(&self, generated: &Map<String, Value>) {
+        let secrets = secrets_of(&self.output_schema, &Value::Object(generated.clone()));
+        self.ui.mask(secrets, "the builder");
+    }
 }
 
 impl Provisioning {
@@ -147,6 +158,7 @@ impl Hook for Provisioning {
             Ok(generated) => generated,
             Err(why) => return Outcome::failed(why),
         };
+        self.0.around.mask(&generated);
         let machine = Scene { communicator, ui, generated };
         if event == CLEANUP_PROVISION {
             // What cancelled the build must not keep its machine from being cleaned up.

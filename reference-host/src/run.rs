@@ -99,6 +99,7 @@ impl Run {
             events: events.clone(),
             data: self.data.clone(),
             on_error: self.context.on_error,
+            output_schema: build.builder.output_schema().await.into(),
             ui: ui.clone(),
             services,
             cancelled,
@@ -132,6 +133,7 @@ impl Run {
         };
         drop(prepared.close().await);
         let (made, generated) = finished(who, built, &provisioning, running).await?;
+        around.mask(&generated);
         let Some(made) = made else {
             if !sequences.is_empty() {
                 ui.message("There is no artifact, and nothing to do for its post-processors");

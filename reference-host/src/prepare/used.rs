@@ -69,6 +69,11 @@ impl<T> Use<T> {
         Ok((running, component))
     }
 
+    /// The schema of what it yields; empty where its plugin tells of none, or cannot be asked.
+    pub async fn output_schema(&self) -> String {
+        self.component().await.map(|(_, component)| component.output_schema).unwrap_or_default()
+    }
+
     /// Who it is while it runs in this process with this configuration.
     pub(crate) fn user(&self, running: &Arc<Running>, config: &Config) -> User {
         let Self { name, plugin, kind, context, .. } = self;
@@ -89,11 +94,7 @@ impl<T> Use<T> {
     fn settled(&self, schema: &str, learned: Learned<'_>, ui: &BuildUi) -> Result<Config, Refusal> {
         let mut config = self.config.settled(learned).map_err(Refusal::Late)?;
         config.value = fit_config(schema, std::mem::take(&mut config.value));
-        for secret in secrets_of(schema, &config.value) {
-            if let Err(refused) = ui.terminal().secrets().add(&secret) {
-                ui.error(&format!("a secret of {} is not masked: {refused}", self.who()));
-            }
-        }
+        ui.mask(secrets_of(schema, &config.value), &self.who());
         match check_late_config(schema, &config) {
             Ok(problems) if problems.is_empty() => Ok(config),
             Ok(problems) => Err(Refusal::Config(problems.into_iter().map(diagnostic).collect())),

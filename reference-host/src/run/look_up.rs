@@ -92,21 +92,15 @@ impl Run {
             QueryOutcome::Value(text) => {
                 let schema = running.component(component.kind(), &component.name.text);
                 let schema = schema.map(|offered| offered.output_schema.clone()).unwrap_or_default();
-                hide(&schema, &text, &ui);
+                // Before anything is said of the value.
+                ui.mask(
+                    serde_json::from_str(&text).map(|value| secrets_of(&schema, &value)).unwrap_or_default(),
+                    &who,
+                );
                 read(&schema, &text).map_err(|why| Failure::bug(&who, &why))
             }
             QueryOutcome::Failed(diagnostics) => Err(Failure::said(&who, diagnostics)),
             QueryOutcome::Cancelled => Err(Failure::Cancelled),
-        }
-    }
-}
-
-/// Masks what the schema calls secret, before anything is said of the value.
-fn hide(schema: &str, text: &str, ui: &BuildUi) {
-    let Ok(value) = serde_json::from_str(text) else { return };
-    for secret in secrets_of(schema, &value) {
-        if let Err(refused) = ui.terminal().secrets().add(&secret) {
-            ui.error(&format!("a secret value is not masked: {refused}"));
         }
     }
 }

@@ -62,6 +62,15 @@ impl BuildUi {
         }
     }
 
+    /// Masks these from now on; says whose they are where one cannot be masked.
+    pub(crate) fn mask(&self, secrets: impl IntoIterator<Item = String>, whose: &str) {
+        for secret in secrets {
+            if let Err(refused) = self.terminal.secrets().add(&secret) {
+                self.error(&format!("a secret of {whose} is not masked: {refused}"));
+            }
+        }
+    }
+
     /// Notified of each line of a run: whoever still says something still works.
     pub(crate) fn heard(&self) -> &Notify {
         &self.heard

@@ -41,6 +41,10 @@ impl Builder for Stage {
         let stays = context.on_error == packwire_plugin::OnError::Abort;
         Ok(Scene { directory: context.working_dir.clone().into(), stays, ..scene })
     }
+
+    fn output_schema() -> String {
+        json!({"properties": {"Password": {"writeOnly": true}}, "additionalProperties": true}).to_string()
+    }
 }
 
 impl Build for Scene {

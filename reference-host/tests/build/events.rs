@@ -77,6 +77,16 @@ fn a_late_value_that_is_wrong_fails_when_it_is_known() {
 }
 
 #[test]
+fn what_the_builder_calls_secret_is_masked() {
+    let template = r#"{
+      "builders": [{"type": "stage", "generated": {"Password": "correct horse"}}],
+      "provisioners": [{"type": "stage", "say": ["the password is {{build `Password`}}"]}]
+    }"#;
+    let said = World::with(&[STAGE]).template(template).run("build template.json");
+    assert!(said.stdout.contains("==> stage: the password is <sensitive>\n"), "{said}");
+}
+
+#[test]
 fn hooks_watch_what_the_host_does_and_change_nothing() {
     let events = ["build", "provisioner", "post_processor"].map(|what| {
         format!(
