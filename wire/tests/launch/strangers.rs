@@ -119,5 +119,5 @@ async fn strangers_do_not_extend_the_deadline() {
     let mut stranger = dial(&waiting.address).await;
     is_hung_up(&mut stranger).await;
     let refused = waiting.outcome().await.unwrap_err();
-    assert_eq!(refused.to_string(), "the plugin did not attach within 0.3 s");
+    assert_eq!(refused.to_string(), "it did not attach within 0.3 s");
 }
