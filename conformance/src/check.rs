@@ -47,6 +47,8 @@ pub enum Stop {
     Prerequisite,
     /// The requirement does not apply to this plugin.
     NotApplicable(String),
+    /// The author of the plugin has not said how it can be tried.
+    NotExercised(String),
     /// The suite itself failed.
     Rig(String),
 }

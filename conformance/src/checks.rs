@@ -1,14 +1,23 @@
 //! All checks, one file for each chapter of SPEC.md.
 
+mod artifact;
 mod attach;
+mod builder;
+mod cancel;
+mod comm;
 mod error;
 mod evolve;
 mod exit;
+mod kinds;
 mod launch;
 mod log;
 mod prepare;
+mod provisioner;
 mod resource;
+mod runs;
+mod stream;
 mod token;
+mod ui;
 mod unusual;
 mod version;
 
@@ -23,6 +32,15 @@ const CHAPTERS: &[&[Check]] = &[
     log::CHECKS,
     exit::CHECKS,
     prepare::CHECKS,
+    runs::CHECKS,
+    builder::CHECKS,
+    provisioner::CHECKS,
+    kinds::CHECKS,
+    comm::CHECKS,
+    artifact::CHECKS,
+    ui::CHECKS,
+    stream::CHECKS,
+    cancel::CHECKS,
     error::CHECKS,
     resource::CHECKS,
     unusual::CHECKS,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use miette::MietteHandlerOpts;
 
 use crate::check::Status;
 use crate::preflight::Preflight;
+use crate::scenario::Scenario;
 use crate::subject::{Subject, SubjectError};
 use crate::suite::{self, Options, Run, SuiteError};
 use crate::{explain, report, spec, supervisor};
@@ -19,7 +21,7 @@ use crate::{explain, report, spec, supervisor};
 /// The command that starts the plugin is the interface: `conformance ./packer-builder-x`,
 /// `conformance python3 plugin.py`. `--` ends the options, so that a plugin may be called `list`.
 ///
-/// Exit codes: 0 verified as asked; 1 a MUST failed; 2 usage, nothing selected, or the program cannot be started;
+/// Exit codes: 0 verified as asked; 1 a MUST failed, or --complete and something was not exercised; 2 usage, nothing selected, or the program cannot be started;
 /// 3 an error of the suite itself; 4 the program started and never reached attach.
 #[derive(Debug, Parser)]
 #[command(
@@ -56,6 +58,12 @@ struct RunArgs {
     /// The seed of the configurations that are made by chance; the same seed makes the same ones.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
+    /// A file that says how the plugin's components can be run; without one nothing is run.
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// Fail also when something was not exercised.
+    #[arg(long)]
+    complete: bool,
     /// How many seconds the plugin has for its first attach, before --slow stretches them.
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = factor)]
     within: f64,
@@ -163,13 +171,14 @@ fn print(text: &str) -> Result<u8, Failure> {
 }
 
 fn check(typed: RunArgs) -> Result<u8, Failure> {
-    let RunArgs { only, skip, jobs, format, slow, seed, within, plugin } = typed;
+    let RunArgs { only, skip, jobs, format, slow, seed, scenario, complete, within, plugin } = typed;
     let (program, arguments) = plugin.split_first().ok_or(SuiteError::Ours("no program".to_owned()))?;
     let subject = Subject::resolve(program, arguments)?;
     let cores = || std::thread::available_parallelism().map_or(2, usize::from);
     let within = Duration::from_secs_f64(within);
     let jobs = jobs.map_or_else(cores, usize::from);
-    let options = Options { only, skip, jobs, slow, seed, within };
+    let scenario = scenario.as_deref().map(Scenario::read).transpose().map_err(SuiteError::from)?;
+    let options = Options { only, skip, jobs, slow, seed, scenario, within };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     say_on_terminal("waiting for the plugin to attach");
     let run = runtime.block_on(suite::run(&subject, &options, progress));
@@ -181,7 +190,7 @@ fn check(typed: RunArgs) -> Result<u8, Failure> {
         Format::Human => report::human(&run, &subject, colour),
         Format::Json => report::json(&run, &subject)?,
     })?;
-    Ok(code(&run))
+    Ok(code(&run, complete))
 }
 
 /// One line that renews itself, on a terminal only, and is gone when all is done.
@@ -195,10 +204,11 @@ fn say_on_terminal(line: &str) {
     }
 }
 
-fn code(run: &Run) -> u8 {
+fn code(run: &Run, complete: bool) -> u8 {
     match &run.met {
         Preflight::Attached(..) if run.count(Status::Error) > 0 => OURS,
         Preflight::Attached(..) if run.count(Status::Fail) > 0 => FAILED,
+        Preflight::Attached(..) if complete && run.count(Status::NotExercised) > 0 => FAILED,
         Preflight::Attached(..) => VERIFIED,
         Preflight::NeverAttached { .. } | Preflight::CannotStart(_) => NEVER_ATTACHED,
     }

@@ -72,6 +72,7 @@ fn status(level: Level, outcome: &Outcome, findings: &[Finding]) -> (Status, Opt
     match &outcome.stop {
         Some(Stop::Rig(why)) => (Status::Error, Some(why.clone())),
         _ if !findings.is_empty() => (unmet, None),
+        Some(Stop::NotExercised(why)) => (Status::NotExercised, Some(why.clone())),
         Some(Stop::NotApplicable(why)) => (Status::NotApplicable, Some(why.clone())),
         _ if outcome.observations.is_empty() => {
             (Status::Error, Some("the check looked at nothing".to_owned()))

@@ -99,7 +99,9 @@ fn introduction(hello: &Hello) -> capnp::Result<Introduction> {
 
 fn why(stop: crate::check::Stop) -> String {
     match stop {
-        crate::check::Stop::Rig(why) | crate::check::Stop::NotApplicable(why) => why,
+        crate::check::Stop::Rig(why)
+        | crate::check::Stop::NotApplicable(why)
+        | crate::check::Stop::NotExercised(why) => why,
         crate::check::Stop::Prerequisite => "a prerequisite is missing".to_owned(),
     }
 }

@@ -24,11 +24,11 @@ pub(crate) fn verdict(run: &Run) -> String {
             format!("no verdict (an error of the suite in {errors} of {all} rules)")
         }
         Preflight::Attached(..) if untried > 0 => {
-            format!("conformant as far as tested ({passed} of {all} rules tried)")
+            let needy = run.count(Status::NotExercised);
+            let needy = if needy > 0 { format!("; {needy} need --scenario") } else { String::new() };
+            format!("conformant as far as tested ({passed} of {all} rules tried{needy})")
         }
-        Preflight::Attached(..) => {
-            format!("conformant as far as tested (all {all} rules of a plugin's life; no component was run)")
-        }
+        Preflight::Attached(..) => format!("conformant (all {all} rules)"),
         _ => "not tested, the program never attached".to_owned(),
     }
 }

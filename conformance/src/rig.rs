@@ -1,5 +1,6 @@
 //! One isolated run of the program under test: fresh directories, hosts, processes, a record, and watchers at the end.
 
+mod children;
 mod doomed;
 mod family;
 mod host;
@@ -14,13 +15,15 @@ mod transcript;
 mod watch;
 
 use std::cell::{Cell, RefCell};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Outcome, Stop};
+use crate::components::Kind;
+use crate::scenario::Scenario;
 use crate::subject::Subject;
 
 pub use doomed::Doomed;
@@ -31,8 +34,9 @@ pub use plugin::{End, Plugin};
 pub use sockets::Socket;
 pub use transcript::{Entry, Message, Sender};
 
+pub(crate) use children::ChildWatch;
 pub(crate) use family::{become_subreaper, end_descendants, ended, reap, reap_all, signal};
-pub(crate) use room::{Program, Started};
+pub(crate) use room::{Program, Started, succeeds};
 
 use record::Record;
 
@@ -58,6 +62,10 @@ pub(crate) struct RigJob {
     pub(crate) patience: Duration,
     /// The seed of everything that is made by chance.
     pub(crate) seed: u64,
+    /// What the author of the plugin says of its work.
+    pub(crate) scenario: Option<Scenario>,
+    /// What the plugin offered at its first meeting, as `builder custom-cloud`.
+    pub(crate) offered: Vec<String>,
 }
 
 /// A process, and the host that it was started for, if any.
@@ -90,6 +98,29 @@ impl Rig {
     pub(crate) fn new(job: RigJob, root: &Path) -> std::io::Result<Self> {
         let (places, record) = (Places::below(root)?, Rc::new(Record::new(job.slow, job.patience)));
         Ok(Self { job, places, record, hosts: Cell::default(), started: RefCell::default() })
+    }
+
+    /// What the author of the plugin says of its work.
+    pub(crate) fn scenario(&self) -> Option<&Scenario> {
+        self.job.scenario.as_ref()
+    }
+
+    /// Whether the plugin offered a component of one of these kinds when it was met first.
+    pub(crate) fn offers_one_of(&self, kinds: &[Kind]) -> bool {
+        let is_of = |one: &String, kind: &Kind| one.split(' ').next() == Some(kind.word());
+        self.job.offered.iter().any(|one| kinds.iter().any(|kind| is_of(one, kind)))
+    }
+
+    /// A directory of its own for one run; what is left there is no litter.
+    pub(crate) fn fresh_directory(&self) -> std::io::Result<PathBuf> {
+        let number = self.hosts.replace(self.hosts.get() + 1);
+        let path = self.places.sockets.join(format!("run-{number}"));
+        std::fs::create_dir(&path).map(|()| path)
+    }
+
+    /// Runs a task for as long as the rig lasts.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.record.spawn(task);
     }
 
     /// The seed of everything that is made by chance.
@@ -146,11 +177,30 @@ impl Rig {
         tokio::time::sleep(self.record.stretch(time)).await;
     }
 
+    /// What is still below one process a moment after it should have ended, itself left out.
+    pub(crate) async fn left_of(&self, plugin: &Plugin) -> Vec<String> {
+        let others: Vec<i32> = {
+            let started = self.started.borrow();
+            let others = started.iter().filter(|(other, _)| other.pid() != plugin.pid());
+            others.flat_map(|(other, _)| other.household()).collect()
+        };
+        let left = self.left_behind_but(&others).await;
+        left.into_iter()
+            .filter(|relative| relative.pid != plugin.pid())
+            .map(|relative| relative.command)
+            .collect()
+    }
+
     /// The processes that are still below this rig, a moment after they should have ended.
     pub async fn left_behind(&self) -> Vec<Relative> {
+        self.left_behind_but(&[]).await
+    }
+
+    async fn left_behind_but(&self, others: &[i32]) -> Vec<Relative> {
         let deadline = self.record.began.elapsed() + LEFT_BEHIND;
         loop {
-            let left = family::descendants(own_pid());
+            let mut left = family::descendants(own_pid());
+            left.retain(|relative| !others.contains(&relative.pid));
             if left.is_empty() || self.record.began.elapsed() > deadline {
                 return left;
             }

@@ -10,6 +10,7 @@ use crate::check::{Blame, Check, Requirement, Status, Verdict};
 use crate::judge::{self, Ran};
 use crate::preflight::{Introduction, Preflight};
 use crate::rig::{self, RigJob};
+use crate::scenario::{Scenario, ScenarioError};
 use crate::select::{self, SelectError};
 use crate::spec::{self, Level, Party, Seen, SpecError};
 use crate::subject::Subject;
@@ -38,6 +39,8 @@ pub struct Options {
     pub slow: f64,
     /// The seed of what is made by chance.
     pub seed: u64,
+    /// What the author of the plugin says of its work.
+    pub scenario: Option<Scenario>,
     /// How long the first meeting may take, before `slow` stretches it.
     pub within: Duration,
 }
@@ -52,6 +55,10 @@ pub enum SuiteError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Select(#[from] SelectError),
+    /// The scenario is not one of this plugin.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Scenario(#[from] ScenarioError),
     /// The program cannot be started.
     #[error("{why}")]
     CannotStart {
@@ -107,12 +114,14 @@ pub async fn run(
     let ids: Vec<&str> = requirements.iter().map(|requirement| requirement.id.as_str()).collect();
     let (wanted, left_out) = select::select(&ids, &options.only, &options.skip)?;
     let met = meet(subject, options).await?;
+    if let (Some(scenario), Preflight::Attached(introduction, _)) = (&options.scenario, &met) {
+        scenario.fits(&introduction.components)?;
+    }
     let chosen: Vec<&'static Check> = checks::all().filter(|check| wanted.contains(&check.id)).collect();
     let never = !matches!(met, Preflight::Attached(..));
     let by_name = !options.only.is_empty();
     let chosen = chosen.into_iter().filter(|check| by_name || is_worth_trying(check, &met)).collect();
-    let verdicts =
-        judge::judge(run_all(subject, options, chosen, patience(&met, options), &mut progress).await);
+    let verdicts = judge::judge(run_all(subject, options, chosen, &met, &mut progress).await);
     rig::end_descendants(rig::own_pid(), &[]);
     let result = |requirement: Requirement| {
         let known = verdicts.iter().find(|verdict| verdict.id == requirement.id);
@@ -162,9 +171,17 @@ fn patience(met: &Preflight, options: &Options) -> Duration {
     }
 }
 
+/// The components that the plugin has, as `builder custom-cloud`.
+fn offered(met: &Preflight) -> &[String] {
+    match met {
+        Preflight::Attached(introduction, _) => &introduction.components,
+        _ => &[],
+    }
+}
+
 async fn meet(subject: &Subject, options: &Options) -> Result<Preflight, SuiteError> {
     let task = Task::Preflight { within: options.within };
-    match supervise(subject, options, task, options.within).await {
+    match supervise(subject, options, task, options.within, &[]).await {
         Ok(Answer::Preflight(Preflight::CannotStart(why))) => {
             Err(SuiteError::CannotStart { hint: report::start_hint(&why), why })
         }
@@ -179,16 +196,17 @@ async fn run_all(
     subject: &Subject,
     options: &Options,
     chosen: Vec<&'static Check>,
-    patience: Duration,
+    met: &Preflight,
     progress: &mut impl FnMut(usize, usize),
 ) -> Vec<Ran> {
-    let all = chosen.len();
+    let (all, patience, offered) = (chosen.len(), patience(met, options), offered(met));
     let mut order: Vec<(usize, &'static Check)> = chosen.into_iter().enumerate().collect();
     order.sort_by_key(|(_, check)| std::cmp::Reverse(check.lasts));
     // Who only waits needs no processor, and would keep those waiting that do.
     let (idle, busy): (Vec<_>, Vec<_>) =
         order.into_iter().partition(|(_, check)| check.lasts >= IDLE && options.jobs > 1);
-    let run = |(index, check)| async move { (index, run_one(subject, options, check, patience).await) };
+    let run =
+        |(index, check)| async move { (index, run_one(subject, options, check, patience, offered).await) };
     let idle = futures::stream::iter(idle.into_iter().map(run)).buffer_unordered(all.max(1));
     let busy = futures::stream::iter(busy.into_iter().map(run)).buffer_unordered(options.jobs.max(1));
     let mut runs = std::pin::pin!(futures::stream::select(idle, busy));
@@ -202,8 +220,14 @@ async fn run_all(
     ran.into_iter().map(|(_, ran)| ran).collect()
 }
 
-async fn run_one(subject: &Subject, options: &Options, check: &'static Check, patience: Duration) -> Ran {
-    match supervise(subject, options, Task::Check(check.id.to_owned()), patience).await {
+async fn run_one(
+    subject: &Subject,
+    options: &Options,
+    check: &'static Check,
+    patience: Duration,
+    offered: &[String],
+) -> Ran {
+    match supervise(subject, options, Task::Check(check.id.to_owned()), patience, offered).await {
         Ok(Answer::Check(outcome)) => (check, Ok(outcome)),
         Ok(Answer::Preflight(_)) => (check, Err("a supervisor answered another question".to_owned())),
         Err(why) => (check, Err(why)),
@@ -215,9 +239,17 @@ async fn supervise(
     options: &Options,
     task: Task,
     patience: Duration,
+    offered: &[String],
 ) -> Result<Answer, String> {
     let root = fresh_directory().map_err(|error| format!("no directory for a check: {error}"))?;
-    let rig = RigJob { subject: subject.clone(), slow: options.slow, patience, seed: options.seed };
+    let rig = RigJob {
+        subject: subject.clone(),
+        slow: options.slow,
+        patience,
+        seed: options.seed,
+        scenario: options.scenario.clone(),
+        offered: offered.to_vec(),
+    };
     let job = Job { task, rig, root: root.path().to_owned() };
     let within = (OVERRUN + options.within).mul_f64(options.slow);
     supervisor::supervised(&job, within).await.map_err(|error| error.to_string())

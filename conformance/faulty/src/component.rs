@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     dialect::Dialect,
     fault::Fault,
-    green::{self, Builder, Green, Provisioner},
+    green::{self, Builder, Command, Connector, DataSource, Green, Hook, PostProcessor, Provisioner},
     hello::EXTENSIONS,
     manner::Manner,
 };
@@ -18,6 +18,11 @@ use crate::{
 enum Kind {
     Builder,
     Provisioner,
+    PostProcessor,
+    DataSource,
+    Hook,
+    Command,
+    Communicator,
     Unset,
     BuilderWithoutCapability,
 }
@@ -41,13 +46,23 @@ pub(crate) fn fill(hello: hello::Builder<'_>, manner: Manner) -> Result<(), capn
 
 fn offered(manner: Manner) -> Vec<(Kind, &'static str)> {
     let builder = (Kind::Builder, if manner.commits(Fault::WrongNameForFile) { "greenish" } else { "green" });
-    let provisioner = (Kind::Provisioner, "green");
+    let others = [
+        Kind::Provisioner,
+        Kind::PostProcessor,
+        Kind::DataSource,
+        Kind::Hook,
+        Kind::Command,
+        Kind::Communicator,
+    ];
+    let mut all = vec![builder];
+    all.extend(others.map(|kind| (kind, "green")));
     match manner.fault() {
-        Some(Fault::DuplicateComponent) => vec![builder, builder, provisioner],
-        Some(Fault::UnsetComponent) => vec![builder, provisioner, (Kind::Unset, "grey")],
-        Some(Fault::NullCapability) => vec![builder, provisioner, (Kind::BuilderWithoutCapability, "grey")],
-        _ => vec![builder, provisioner],
+        Some(Fault::DuplicateComponent) => all.push(builder),
+        Some(Fault::UnsetComponent) => all.push((Kind::Unset, "grey")),
+        Some(Fault::NullCapability) => all.push((Kind::BuilderWithoutCapability, "grey")),
+        _ => {}
     }
+    all
 }
 
 fn describe(mut component: component::Builder<'_>, kind: Kind, manner: Manner) {
@@ -62,11 +77,13 @@ fn describe(mut component: component::Builder<'_>, kind: Kind, manner: Manner) {
     if manner.speaks(Dialect::Extensions) {
         component.set_extensions(EXTENSIONS);
     }
-    component.set_config_schema(config_schema(manner));
+    if !matches!(kind, Kind::Hook | Kind::Command) {
+        component.set_config_schema(config_schema(manner));
+    }
     match kind {
         Kind::Builder | Kind::BuilderWithoutCapability => component.set_output_schema(output_schema()),
-        Kind::Provisioner => component.set_needs_communicator(false),
-        Kind::Unset => {}
+        Kind::DataSource => component.set_output_schema(value_schema()),
+        _ => {}
     }
 }
 
@@ -75,7 +92,18 @@ fn output_schema() -> String {
     json!({ "type": "object", "properties": { "lines": { "type": "integer" } } }).to_string()
 }
 
-/// The shape of both components' configuration.
+/// The shape of what the data source finds.
+fn value_schema() -> String {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["name", "lines"],
+        "properties": { "name": { "type": "string" }, "lines": { "type": "integer" } },
+    })
+    .to_string()
+}
+
+/// The shape of every component's configuration.
 fn config_schema(manner: Manner) -> String {
     match manner.fault() {
         Some(Fault::SchemaNotJson) => "{ type: object }".to_owned(),
@@ -96,6 +124,14 @@ fn schema(examples: &Value) -> String {
             "lines": { "type": "array", "items": { "type": "string" }, "description": "What it says" },
             "keep": { "type": "boolean", "default": false, "description": "Whether an artifact is left" },
             "wait": { "type": "boolean", "default": false, "description": "Whether it works until it is cancelled" },
+            "ask": { "type": "boolean", "default": false, "description": "Whether it asks the user" },
+            "child": { "type": "boolean", "default": false, "description": "Whether it has a child while it works" },
+            "machine": { "type": "boolean", "default": false, "description": "Whether the builder has a machine" },
+            "repeat": { "type": "integer", "minimum": 0, "maximum": 100000000, "description": "How often it says it" },
+            "upload": { "type": "integer", "minimum": 0, "maximum": 100000000, "description": "How many bytes it sends" },
+            "commands": { "type": "array", "items": { "type": "string" }, "description": "What the machine does" },
+            "file": { "type": "string", "description": "Where the builder makes a file" },
+            "password": { "type": "string", "writeOnly": true, "description": "What nobody may see" },
         },
         "examples": examples,
     })
@@ -109,6 +145,11 @@ fn offer(mut component: component::Builder<'_>, kind: Kind, green: Green) -> Res
         }
         Kind::Builder => component.set_image_builder(capnp_rpc::new_client(Builder(green))),
         Kind::Provisioner => component.set_provisioner(capnp_rpc::new_client(Provisioner(green))),
+        Kind::PostProcessor => component.set_post_processor(capnp_rpc::new_client(PostProcessor(green))),
+        Kind::DataSource => component.set_data_source(capnp_rpc::new_client(DataSource(green))),
+        Kind::Communicator => component.set_communicator(capnp_rpc::new_client(Connector(green))),
+        Kind::Hook => component.set_hook(capnp_rpc::new_client(Hook(green))),
+        Kind::Command => component.set_command(capnp_rpc::new_client(Command(green))),
         Kind::Unset => component.set_unset(()),
         Kind::BuilderWithoutCapability => {
             let component: dynamic_struct::Builder<'_> = dynamic_value::Builder::from(component).downcast();

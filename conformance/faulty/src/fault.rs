@@ -188,6 +188,157 @@ pub(crate) enum Fault {
     RejectsExtraFields,
     /// It crashes when a field that it uses is missing.
     PanicsOnShortStruct,
+
+    /// Its children have the token in their environment.
+    ChildInheritsEnv,
+    /// It logs its whole configuration, with the secrets.
+    DumpsConfig,
+    /// Told to leave in a run, it leaves a half-made file.
+    LeaveLeaks,
+    /// Its link lost in a run, it leaves a half-made file.
+    DisconnectLeaks,
+    /// Its runs leave a process that outlives it.
+    Daemonises,
+
+    /// It runs a prepared object again.
+    DoubleRun,
+    /// Its runs work with the configuration that was prepared last.
+    GlobalConfig,
+    /// It forgets to say how its runs ended.
+    ForgottenOutcome,
+    /// It throws when its work fails.
+    ExceptionForFailedWork,
+    /// It crashes when a capability that it is lent is null.
+    PanicsOnNullCapability,
+    /// It answers 9 MiB of generated data.
+    GiantResult,
+    /// It puts question marks in place of all that is not ASCII.
+    AsciiOnly,
+
+    /// Its artifact is null.
+    NullArtifact,
+    /// Its failures hold no diagnostic.
+    EmptyFailure,
+    /// It never calls the hook.
+    SkipsHook,
+    /// It lends the hook a communicator that answers nothing.
+    DeadCommunicator,
+    /// It answers an artifact although the provisioning failed.
+    SuccessAfterHookFailure,
+    /// It does not call the hook to clean up.
+    SkipsCleanupHook,
+    /// It does its work here instead of on the machine.
+    RunsLocally,
+    /// It succeeds without a machine.
+    IgnoresNullCommunicator,
+    /// It ignores the status of its commands.
+    IgnoresExitStatus,
+    /// It crashes when its machine throws.
+    PanicsOnCommError,
+    /// It succeeds when a command was lost.
+    SuccessOnTruncatedOutput,
+    /// It destroys the artifact that goes in.
+    DestroysInput,
+    /// It changes the files of the artifact that goes in.
+    ChangesInput,
+    /// It does not say what becomes of its input.
+    KeepDefault,
+    /// A member of its value has another type than it declared.
+    WrongType,
+    /// Its value has a member that it did not declare.
+    ExtraField,
+    /// Its hook fails for an event that it does not know.
+    UnknownHookFails,
+    /// It splits its arguments at blanks.
+    ShellSplitsArgs,
+
+    /// The id of its artifact is another one each time.
+    ArtifactIdChanges,
+    /// Its artifact is gone when its build is over.
+    ArtifactDiesWithBuild,
+    /// It fails to destroy an artifact a second time.
+    DestroyNotIdempotent,
+    /// It says that files are destroyed, and they are there.
+    DestroyLies,
+    /// It says its lines in another order.
+    ParallelSay,
+    /// It does not say its last line.
+    LosesALine,
+    /// It asks again until it has an answer.
+    AskLoops,
+    /// It hangs when the Ui fails.
+    IgnoresSayErrors,
+    /// It says everything at once, however slowly it is heard.
+    UnboundedSay,
+    /// It writes everything at once, however slowly it is taken.
+    FireAndForgetWrite,
+    /// It gives up a write that was not answered within a second.
+    GivesUpWhenStalled,
+    /// It writes again what was answered late.
+    ResendsChunk,
+    /// It answers before its last words were heard.
+    OutcomeOvertakesOutput,
+    /// It sends a file in one write.
+    OneGiantWrite,
+    /// It does not end the streams that it writes into.
+    ForgetsEnd,
+    /// It ends a stream twice.
+    DoubleEnd,
+    /// It writes into a stream that it has ended.
+    WriteAfterEnd,
+    /// It goes on when a write failed.
+    SwallowsWriteError,
+
+    /// It never looks at its cancellation.
+    CancelIgnored,
+    /// Cancelled, it leaves a half-made file.
+    CancelLeaks,
+    /// It hangs when it is cancelled before it begins.
+    CancelBeforeRunHangs,
+    /// Its runs end only when they are cancelled.
+    RunWaitsForCancelToEnd,
+    /// What it waits for never hears of the cancellation.
+    CancelDeafInHook,
+    /// One cancellation ends all of its runs.
+    CancelsAll,
+    /// It ends itself when its cancellation is taken back.
+    RevokedKillsGroup,
+    /// It ends on SIGINT.
+    DiesOnSigint,
+    /// It says something after its run has answered.
+    KeepsUi,
+    /// It does not wait for a child that has ended.
+    ZombieChild,
+    /// A child of a run lives on.
+    BackgroundChild,
+    /// Its children hold the socket of the link.
+    SocketInherited,
+    /// Its runs leave a file in TMPDIR.
+    TempLeftBehind,
+
+    /// It carries the output of commands as UTF-8, and replaces what is none.
+    #[value(name = "utf8-lossy-output")]
+    Utf8LossyOutput,
+    /// It translates the line ends of what it carries.
+    CrlfTranslation,
+    /// It mixes the two outputs of a command.
+    MergesStderr,
+    /// It tells the status before all of the output was taken.
+    ExitBeforeDrain,
+    /// The end of the input never reaches the command.
+    StdinNeverClosed,
+    /// It fails an input that the command does not read.
+    EpipeFailsEnd,
+    /// It tells the status 0 when a signal ended a command.
+    StatusZeroOnSignal,
+    /// It tells the number of a signal in place of its name.
+    SignalAsNumber,
+    /// It takes a file of another size than was announced.
+    AcceptsShortUpload,
+    /// It keeps what had come of an aborted upload.
+    AbortKeepsFile,
+    /// A command that was cancelled goes on.
+    OrphanRemoteCommand,
 }
 
 impl Fault {
@@ -251,6 +402,64 @@ impl Fault {
             Self::PanicsOnBadUtf8 => "text.invalid-utf8",
             Self::RejectsExtraFields => "evolve.extra-fields",
             Self::PanicsOnShortStruct => "evolve.shorter-structs",
+            Self::ChildInheritsEnv => "env.not-inherited",
+            Self::DumpsConfig => "log.sensitive-values",
+            Self::LeaveLeaks => "exit.leave-while-running",
+            Self::DisconnectLeaks => "exit.disconnect-running",
+            Self::Daemonises => "exit.no-descendants",
+            Self::DoubleRun => "run.once",
+            Self::GlobalConfig => "run.independent",
+            Self::ForgottenOutcome => "outcome.never-unset",
+            Self::ExceptionForFailedWork => "error.expected-is-data",
+            Self::PanicsOnNullCapability => "robust.null-arguments",
+            Self::GiantResult => "limits.message-out",
+            Self::AsciiOnly => "text.unicode",
+            Self::NullArtifact | Self::EmptyFailure => "builder.outcome-set",
+            Self::SkipsHook | Self::DeadCommunicator => "builder.hook-once",
+            Self::SuccessAfterHookFailure => "builder.hook-failure",
+            Self::SkipsCleanupHook => "builder.cleanup-hook",
+            Self::RunsLocally | Self::IgnoresNullCommunicator => "provisioner.only-communicator",
+            Self::IgnoresExitStatus => "provisioner.exit-status",
+            Self::PanicsOnCommError | Self::SuccessOnTruncatedOutput => "provisioner.broken-communicator",
+            Self::DestroysInput | Self::ChangesInput => "postproc.input-untouched",
+            Self::KeepDefault => "postproc.keep-explicit",
+            Self::WrongType | Self::ExtraField => "data-source.output-matches-schema",
+            Self::UnknownHookFails => "hook.unknown-name",
+            Self::ShellSplitsArgs => "command.arguments-verbatim",
+            Self::ArtifactIdChanges => "artifact.stable",
+            Self::ArtifactDiesWithBuild => "artifact.outlives-build",
+            Self::DestroyNotIdempotent => "artifact.destroy-twice",
+            Self::DestroyLies => "artifact.destroy-real",
+            Self::ParallelSay | Self::LosesALine => "ui.order",
+            Self::AskLoops => "ui.ask-refused",
+            Self::IgnoresSayErrors => "ui.host-error",
+            Self::UnboundedSay | Self::FireAndForgetWrite => "stream.bounded-in-flight",
+            Self::GivesUpWhenStalled | Self::ResendsChunk => "stream.resumes",
+            Self::OutcomeOvertakesOutput => "stream.outcome-after-output",
+            Self::OneGiantWrite => "stream.chunk-size",
+            Self::ForgetsEnd | Self::DoubleEnd | Self::WriteAfterEnd => "stream.end-exactly-once",
+            Self::SwallowsWriteError => "stream.write-failure-surfaces",
+            Self::CancelIgnored => "cancel.ends-run",
+            Self::CancelLeaks => "cancel.cleans-up",
+            Self::CancelBeforeRunHangs | Self::RunWaitsForCancelToEnd => "cancel.any-time",
+            Self::CancelDeafInHook => "cancel.while-blocked",
+            Self::CancelsAll => "cancel.only-this-one",
+            Self::RevokedKillsGroup => "cancel.revoked-is-not-cancel",
+            Self::DiesOnSigint => "cancel.ctrl-c",
+            Self::KeepsUi => "resource.revoked",
+            Self::ZombieChild | Self::BackgroundChild => "resource.children-reaped",
+            Self::SocketInherited => "resource.socket-private",
+            Self::TempLeftBehind => "resource.temp-clean",
+            Self::Utf8LossyOutput | Self::CrlfTranslation => "comm.binary-exact",
+            Self::MergesStderr => "comm.streams-apart",
+            Self::ExitBeforeDrain => "comm.end-before-run",
+            Self::StdinNeverClosed => "comm.stdin-end",
+            Self::EpipeFailsEnd => "comm.stdin-after-stop",
+            Self::StatusZeroOnSignal => "comm.exit-status",
+            Self::SignalAsNumber => "comm.signal-name",
+            Self::AcceptsShortUpload => "comm.upload-size",
+            Self::AbortKeepsFile => "comm.abort",
+            Self::OrphanRemoteCommand => "comm.cancel-ends-command",
         }
     }
 }

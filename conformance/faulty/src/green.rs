@@ -1,7 +1,9 @@
-//! What the green plugin does: a builder and a provisioner that say their lines.
+//! What the green plugin does: components of every kind that say their lines.
 mod artifact;
 mod builder;
 mod config;
+mod machine;
+mod others;
 mod outcome;
 mod prepare;
 mod provisioner;
@@ -9,7 +11,9 @@ mod touchy;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use builder::Builder;
+pub(crate) use builder::{Builder, clean_up};
+pub(crate) use machine::Connector;
+pub(crate) use others::{Command, DataSource, Hook, PostProcessor};
 pub(crate) use provisioner::Provisioner;
 pub(crate) use touchy::client as touchy_client;
 

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use crate::{fault::Fault, launch::TOKEN};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// How long a child that was left behind stays.
@@ -40,6 +41,24 @@ impl Helper {
     }
 }
 
+impl Helper {
+    /// The same, with what a fault gives it.
+    pub(crate) fn start_as(fault: Option<Fault>) -> io::Result<Self> {
+        let mut command = command();
+        if fault == Some(Fault::ChildInheritsEnv) {
+            command.env(TOKEN, "inherited");
+        }
+        Ok(Self(command.arg("helper").stdin(Stdio::piped()).spawn()?))
+    }
+}
+
+/// Starts a child that ends at once, and never asks how.
+pub(crate) fn leave_dead() {
+    if let Ok(child) = command().args(["helper"]).stdin(Stdio::null()).spawn() {
+        std::mem::forget(child);
+    }
+}
+
 impl Drop for Helper {
     fn drop(&mut self) {
         match self.0.wait() {
@@ -53,6 +72,15 @@ pub(crate) fn leave_behind() {
     match command().args(["helper", "--stay"]).stdin(Stdio::null()).spawn() {
         Ok(_) | Err(_) => {}
     }
+}
+
+/// A command of `sh`, with pipes, in a process group of its own.
+#[expect(clippy::disallowed_methods, reason = "its owner waits for it, or ends it; dropped, it is killed")]
+pub(crate) fn shell(line: &str, with_stdin: bool) -> io::Result<tokio::process::Child> {
+    let mut command = tokio::process::Command::new("/bin/sh");
+    command.args(["-c", line]).process_group(0);
+    command.stdin(if with_stdin { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
 }
 
 #[expect(

@@ -49,6 +49,10 @@ impl Link {
             _ => None,
         };
         let overhears = manner.commits(Fault::IgnoresHalfClose);
+        if manner.commits(Fault::SocketInherited) {
+            // A copy of the descriptor that every child inherits.
+            std::mem::forget(rustix::io::dup(connection.as_fd())?);
+        }
         let until = if overhears { Some(FullClose::of(&connection)?) } else { None };
         let heard = Rc::<Notify>::default();
         let (host, rpc) = speak(connection, until, heard.clone());

@@ -33,7 +33,7 @@ fn live(manner: Manner, arguments: &[String]) -> Result<Ending, Ending> {
 
 /// Attends the host until there is a reason to end.
 async fn attend(launch: &Launch, manner: Manner) -> Result<Ending, Ending> {
-    let mut signals = Signals::install()?;
+    let mut signals = Signals::install(manner)?;
     tokio::select! {
         ending = session::attend(launch, manner) => Ok(ending),
         () = signals.terminated(manner) => Ok(Ending::Terminated),

@@ -6,7 +6,7 @@ use packwire_schema::attach_capnp::{end, host};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    dialect::Dialect, ending::Ending, fault::Fault, hello, helper, launch::Launch, link::Link, log,
+    dialect::Dialect, ending::Ending, fault::Fault, green, hello, helper, launch::Launch, link::Link, log,
     manner::Manner, stray,
 };
 
@@ -18,6 +18,7 @@ pub(crate) async fn attend(launch: &Launch, manner: Manner) -> Ending {
     let born = Instant::now();
     loop {
         let ending = session(launch, manner).await;
+        green::clean_up(leaks(&ending, manner));
         if !comes_again(&ending, manner) || born.elapsed() > LINGER {
             stay_after(&ending, manner).await;
             return ending;
@@ -25,6 +26,13 @@ pub(crate) async fn attend(launch: &Launch, manner: Manner) -> Ending {
         log::line(manner, &format!("{ending}; trying again"));
         sleep(Duration::from_millis(200)).await;
     }
+}
+
+fn leaks(ending: &Ending, manner: Manner) -> bool {
+    matches!(
+        (ending, manner.fault()),
+        (Ending::Left, Some(Fault::LeaveLeaks)) | (Ending::Disconnected, Some(Fault::DisconnectLeaks))
+    )
 }
 
 /// One connection, once in a plugin's life, except where that is the fault.

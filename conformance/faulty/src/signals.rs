@@ -8,7 +8,7 @@ use crate::{fault::Fault, manner::Manner};
 /// The handlers; they stand from the moment this exists.
 pub(crate) struct Signals {
     terminate: Signal,
-    _interrupt: Signal,
+    _interrupt: Option<Signal>,
 }
 
 impl Signals {
@@ -16,8 +16,12 @@ impl Signals {
     ///
     /// # Errors
     /// The kernel refuses a handler.
-    pub(crate) fn install() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, _interrupt: signal(SignalKind::interrupt())? })
+    pub(crate) fn install(manner: Manner) -> io::Result<Self> {
+        let interrupt = match manner.fault() {
+            Some(Fault::DiesOnSigint) => None,
+            _ => Some(signal(SignalKind::interrupt())?),
+        };
+        Ok(Self { terminate: signal(SignalKind::terminate())?, _interrupt: interrupt })
     }
 
     /// Answers when SIGTERM has come.

@@ -1,5 +1,7 @@
 //! Shutdown, crash, orphans.
 
+mod running;
+
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -11,6 +13,8 @@ use crate::rig::{Answer, Attached, Manners, Rig};
 const GONE: Duration = Duration::from_secs(5);
 /// How long the host goes on listening for a plugin that comes back.
 const LISTENING: Duration = Duration::from_secs(3);
+/// Long enough for a plugin to begin to end.
+const MOMENT: Duration = Duration::from_millis(300);
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -26,6 +30,18 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(leave(rig)),
     },
     Check {
+        id: "exit.leave-while-running",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "cleans up when it is told to leave in a run",
+        why: "A host that is interrupted says leave; what runs then is cancelled, not abandoned.",
+        seen: "The host answers `attach` with `leave` while a run is open; files, processes and the exit status are looked at.",
+        budgets: &[],
+        mutants: &["leave-leaks"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(running::ends_while_running(rig, running::How::Leave)),
+    },
+    Check {
         id: "exit.disconnect-idle",
         level: Level::Must,
         class: Class::Any,
@@ -36,6 +52,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["lives-after-disconnect", "exit-0-on-disconnect"],
         lasts: Duration::from_millis(50),
         run: |rig| Box::pin(disconnect_idle(rig)),
+    },
+    Check {
+        id: "exit.disconnect-running",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "cleans up when the link is lost in a run",
+        why: "The host has crashed, and nobody else knows what the run has made.",
+        seen: "The host closes the connection while a run is open; files, processes and the exit status are looked at.",
+        budgets: &[],
+        mutants: &["disconnect-leaks"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(running::ends_while_running(rig, running::How::Disconnect)),
     },
     Check {
         id: "exit.half-close",
@@ -60,6 +88,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["orphan"],
         lasts: Duration::from_millis(100),
         run: |rig| Box::pin(host_killed(rig)),
+    },
+    Check {
+        id: "exit.no-descendants",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "is outlived by nothing",
+        why: "A process that left the plugin's session cannot be ended by a host.",
+        seen: "All components run, the plugin leaves, and the suite, to whom all orphans fall, counts.",
+        budgets: &[],
+        mutants: &["daemonises"],
+        lasts: Duration::from_millis(900),
+        run: |rig| Box::pin(running::no_descendants(rig)),
     },
     Check {
         id: "exit.no-redial",

@@ -1,6 +1,7 @@
 //! Launch and environment: what the three variables say, and what else a plugin may find.
 
 mod address;
+mod children;
 mod surroundings;
 
 use std::time::Duration;
@@ -154,5 +155,17 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["second-connection", "debug-http-port"],
         lasts: Duration::from_millis(1100),
         run: |rig| Box::pin(address::one_connection(rig)),
+    },
+    Check {
+        id: "env.not-inherited",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "keeps its variables from its children",
+        why: "A child with the address and the token can pose as the plugin, and a nested host is confused.",
+        seen: "The environment of every child that is seen during a run.",
+        budgets: &[],
+        mutants: &["child-inherits-env"],
+        lasts: Duration::from_millis(300),
+        run: |rig| Box::pin(children::not_inherited(rig)),
     },
 ];

@@ -1,5 +1,7 @@
 //! Logging and standard streams.
 
+mod secrets;
+
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -35,6 +37,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["ansi-on-pipe", "latin1-log"],
         lasts: Duration::from_millis(100),
         run: |rig| Box::pin(stderr_utf8_lines(rig)),
+    },
+    Check {
+        id: "log.sensitive-values",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "keeps secrets out of its output",
+        why: "Logs are kept, sent and read by many.",
+        seen: "A member that the schema calls `writeOnly` holds a mark, which is searched for in logs, texts, diagnostics and the arguments of children.",
+        budgets: &[],
+        mutants: &["dumps-config"],
+        lasts: Duration::from_millis(300),
+        run: |rig| Box::pin(secrets::sensitive_values(rig)),
     },
 ];
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::rig::{Attached, Manners, Rig};
+use crate::scenario::Invalid;
 use crate::talk::config::{INVENTED, invented_path};
 use crate::talk::diagnostic::{is_at_or_below, points_into};
 use crate::talk::{Answer, Preparer, Sample, Schema, preparers};
@@ -265,6 +266,19 @@ async fn diagnostic_paths(rig: &Rig) -> Checked {
             let there = answer.diagnostics().iter().any(|one| is_at_or_below(&one.path, place));
             (!there).then(|| format!("nothing at {place}, but {}", answer.told()))
         });
+        points_as_the_scenario_says(rig, &session, &tried.component).await;
     }
     Ok(())
+}
+
+/// What the author says is wrong with some configurations.
+async fn points_as_the_scenario_says(rig: &Rig, session: &Attached, component: &Preparer) {
+    let part = rig.scenario().and_then(|scenario| scenario.part(component.kind, &component.name));
+    let invalid = part.map(|part| part.invalid.clone()).unwrap_or_default();
+    for Invalid { config, path } in invalid {
+        let answer = component.prepare(rig, config.to_string().as_bytes()).await;
+        let there = |one: &crate::talk::Diagnostic| one.is_error() && is_at_or_below(&one.path, &path);
+        let expected = format!("the {} finds what is wrong at {path} with {config}", component.title);
+        session.plugin.saw(expected, answer.diagnostics().iter().any(there), answer.told());
+    }
 }

@@ -1,5 +1,7 @@
 //! Release and leaks.
 
+mod runs;
+
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -17,7 +19,62 @@ const AT_ONCE: usize = 10;
 /// How long releases may take to arrive.
 const SETTLING: Duration = Duration::from_millis(300);
 
-pub(super) const CHECKS: &[Check] = &[Check {
+pub(super) const CHECKS: &[Check] = &[
+    FDS_STEADY,
+    Check {
+        id: "resource.revoked",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "uses nothing that was taken back",
+        why: "After the answer, what was lent belongs to nobody; a late call is lost, or hits somebody else.",
+        seen: "For two seconds after a run has answered, calls on what was lent are counted.",
+        budgets: &[],
+        mutants: &["keeps-ui"],
+        lasts: WATCHED,
+        run: |rig| Box::pin(runs::revoked(rig)),
+    },
+    Check {
+        id: "resource.children-reaped",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "leaves no process after a run",
+        why: "A build that leaves processes behind blocks the next one, or the machine.",
+        seen: "After a run that ended well the children of the plugin are counted, dead ones too.",
+        budgets: &[],
+        mutants: &["zombie-child", "background-child"],
+        lasts: Duration::from_millis(300),
+        run: |rig| Box::pin(runs::children_reaped(rig)),
+    },
+    Check {
+        id: "resource.socket-private",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "keeps the link to itself",
+        why: "A child that holds the socket keeps the link open when the plugin is gone.",
+        seen: "The descriptors of every child that is seen during a run.",
+        budgets: &[],
+        mutants: &["socket-inherited"],
+        lasts: Duration::from_millis(300),
+        run: |rig| Box::pin(runs::socket_private(rig)),
+    },
+    Check {
+        id: "resource.temp-clean",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "leaves nothing in TMPDIR",
+        why: "Temporary files of a thousand builds fill a disk.",
+        seen: "TMPDIR is listed after a run, a cancelled run, and a clean end.",
+        budgets: &[],
+        mutants: &["temp-left-behind"],
+        lasts: Duration::from_millis(300),
+        run: |rig| Box::pin(runs::temp_clean(rig)),
+    },
+];
+
+/// How long a plugin is watched that should do nothing.
+const WATCHED: Duration = Duration::from_secs(2);
+
+const FDS_STEADY: Check = Check {
     id: "resource.fds-steady",
     level: Level::Must,
     class: Class::Declared,
@@ -28,7 +85,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
     mutants: &["fd-leak"],
     lasts: Duration::from_millis(900),
     run: |rig| Box::pin(fds_steady(rig)),
-}];
+};
 
 async fn fds_steady(rig: &Rig) -> Checked {
     let session = rig.attach(Manners::default()).await?;

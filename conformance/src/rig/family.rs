@@ -45,6 +45,11 @@ pub(crate) fn descendants(of: i32) -> Vec<Relative> {
     found
 }
 
+/// How many children a process has, those that have ended and wait to be reaped included.
+pub(crate) fn children(of: i32) -> usize {
+    everybody().filter(|stat| stat.parent == of).count()
+}
+
 /// Ends every descendant of a process that `spare` does not name, and what they start meanwhile.
 pub(crate) fn end_descendants(of: i32, spare: &[i32]) {
     let deadline = Instant::now() + Duration::from_secs(5);

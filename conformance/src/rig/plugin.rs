@@ -177,6 +177,16 @@ impl Plugin {
         !self.record.observations().is_empty()
     }
 
+    /// How many processes are its children, dead ones that it has not waited for included.
+    pub(crate) fn children_of_any_state(&self) -> usize {
+        family::children(self.pid())
+    }
+
+    /// The inodes of the sockets that it holds.
+    pub(crate) fn socket_inodes(&self) -> std::collections::BTreeSet<String> {
+        super::children::socket_inodes(self.pid())
+    }
+
     /// How many descriptors it has open.
     pub fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
@@ -232,7 +242,7 @@ impl Plugin {
         Some((usize::try_from(left).ok()?, held.put))
     }
 
-    fn household(&self) -> Vec<i32> {
+    pub(super) fn household(&self) -> Vec<i32> {
         let below = self.descendants().into_iter().map(|relative| relative.pid);
         std::iter::once(self.pid()).chain(below).collect()
     }

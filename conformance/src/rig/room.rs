@@ -67,3 +67,11 @@ pub(crate) struct Started {
     pub(crate) stderr: ChildStderr,
     _child: Box<dyn ChildWrapper>,
 }
+
+/// Whether a command of `sh` succeeds in a directory. It is short: a probe.
+pub(crate) fn succeeds(line: &str, directory: &Path) -> bool {
+    let mut program = Program::new("/bin/sh").args(["-c", line]).cwd(directory).stdin(Stdio::null());
+    program.0.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    program.0.stdout(Stdio::null()).stderr(Stdio::null());
+    program.0.status().is_ok_and(|status| status.success())
+}

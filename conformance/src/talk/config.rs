@@ -52,6 +52,19 @@ impl Schema {
         all.into_iter().flatten().filter_map(Value::as_object).cloned().collect()
     }
 
+    /// Whether its author says that running the component on the examples costs nothing.
+    pub(crate) fn is_safe_to_run(&self) -> bool {
+        self.value.get("x-packwire-safe-to-run") == Some(&Value::Bool(true))
+    }
+
+    /// The places of members that are secrets: `writeOnly: true` at the first level.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let secret = |(key, member): (&String, &Value)| {
+            (member.get("writeOnly") == Some(&Value::Bool(true))).then(|| key.clone())
+        };
+        self.properties().iter().filter_map(secret).collect()
+    }
+
     /// Whether members that it does not name have a meaning.
     pub(crate) fn is_open(&self) -> bool {
         let open =
@@ -62,6 +75,10 @@ impl Schema {
     /// The keys that it names.
     pub(crate) fn keys(&self) -> Vec<String> {
         self.properties().keys().cloned().collect()
+    }
+
+    pub(crate) fn accepts(&self, value: &Value) -> bool {
+        self.validator.as_ref().is_none_or(|validator| validator.is_valid(value))
     }
 
     fn properties(&self) -> Map<String, Value> {
@@ -236,5 +253,10 @@ mod tests {
         assert!(!find("the example 1").refused && find("null").refused && find("without `name`").refused);
         assert_eq!(find("`name` as a number").wrong_at.as_deref(), Some("/name"));
         assert_eq!(find("without `name`").wrong_at, None);
+    }
+
+    #[test]
+    fn secrets_are_found() {
+        assert_eq!(Schema::of(SCHEMA).unwrap().secrets(), ["count"]);
     }
 }

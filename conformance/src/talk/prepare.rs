@@ -1,5 +1,6 @@
 //! `prepare`, of every kind that has it.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use capnp::capability::{Client, Promise, Response};
@@ -12,11 +13,12 @@ use packwire_schema::data_source_capnp::{data_source, query};
 use packwire_schema::post_processor_capnp::{post_process, post_processor};
 use packwire_schema::provisioner_capnp::{provision, provisioner};
 use packwire_schema::work_capnp::context;
+use serde_json::Value;
 
 use super::Diagnostic;
 use super::diagnostic::told;
 use crate::check::Stop;
-use crate::components::{Offered, offered, text};
+use crate::components::{Kind, Offered, offered, text};
 use crate::rig::{Attached, Rig};
 
 /// How long `prepare` may take.
@@ -28,8 +30,13 @@ const SIDE_BY_SIDE: usize = 16;
 pub(crate) struct Preparer {
     /// ``builder `custom-cloud` ``.
     pub(crate) title: String,
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
     /// Its configSchema, as it was declared.
     pub(crate) schema: String,
+    /// Its outputSchema, as it was declared.
+    pub(crate) output_schema: String,
+    pub(crate) needs_communicator: bool,
     capability: Capability,
 }
 
@@ -124,7 +131,7 @@ pub(crate) fn preparers(session: &Attached) -> Result<Vec<Preparer>, Stop> {
 }
 
 impl Preparer {
-    fn of(offered: &Offered<'_>) -> Option<Self> {
+    pub(crate) fn of(offered: &Offered<'_>) -> Option<Self> {
         let capability = match offered.reader.which().ok()? {
             component::ImageBuilder(capability) => Capability::Builder(capability.ok()?),
             component::Provisioner(capability) => Capability::Provisioner(capability.ok()?),
@@ -135,19 +142,18 @@ impl Preparer {
         };
         Some(Self {
             title: offered.title.clone(),
+            kind: offered.kind?,
+            name: offered.name.clone(),
             schema: text(offered.reader.get_config_schema()).ok()?,
+            output_schema: text(offered.reader.get_output_schema()).ok()?,
+            needs_communicator: offered.reader.get_needs_communicator(),
             capability,
         })
     }
 
     /// Calls `prepare` with any bytes as the configuration.
     pub(crate) async fn prepare(&self, rig: &Rig, config: &[u8]) -> Answer {
-        self.prepare_as(rig, config, "").await
-    }
-
-    /// The same for a run of this id; validation has none.
-    pub(crate) async fn prepare_as(&self, rig: &Rig, config: &[u8], run: &str) -> Answer {
-        answer(rig, self.call(rig, config, run)).await
+        answer(rig, self.call(config, &rig.places().work, "")).await
     }
 
     /// Calls `prepare` with many configurations, several at once, and answers in their order.
@@ -164,6 +170,25 @@ impl Preparer {
         answers
     }
 
+    /// The same for a value, which has to be accepted for the rule to be tried.
+    pub(crate) async fn prepared(
+        &self,
+        rig: &Rig,
+        session: &Attached,
+        config: &Value,
+        directory: &Path,
+    ) -> Result<Object, Stop> {
+        let answer = answer(rig, self.call(config.to_string().as_bytes(), directory, "run")).await;
+        if let Some(object) = answer.given().and_then(|prepared| prepared.object.clone()) {
+            return Ok(object);
+        }
+        let expected = format!(
+            "the {} prepares the scenario's configuration, so that the rule can be tried",
+            self.title
+        );
+        session.plugin.lacks(expected, answer.told())
+    }
+
     /// The capability without its type, and the id of its interface.
     pub(crate) fn untyped(&self) -> (Client, u64) {
         use capnp::traits::HasTypeId;
@@ -176,13 +201,13 @@ impl Preparer {
         }
     }
 
-    fn call(&self, rig: &Rig, config: &[u8], run: &str) -> Call {
+    fn call(&self, config: &[u8], directory: &Path, run: &str) -> Call {
         macro_rules! call {
             ($client:expr, $object:ident, $has:ident, $take:ident) => {{
                 let mut request = $client.prepare_request();
                 let mut params = request.get();
                 params.set_config(capnp::text::Reader(config));
-                fill(params.init_context(), rig, run);
+                fill(params.init_context(), directory, run);
                 let answer = request.send().promise;
                 async move {
                     let answer = answer.await?;
@@ -217,8 +242,8 @@ async fn answer(rig: &Rig, call: Call) -> Answer {
 }
 
 /// What a host says of itself and of the place of use; a run has an id, validation has none.
-pub(crate) fn fill(mut context: context::Builder<'_>, rig: &Rig, run: &str) {
-    let work = rig.places().work.display().to_string();
+pub(crate) fn fill(mut context: context::Builder<'_>, directory: &Path, run: &str) {
+    let work = directory.display().to_string();
     context.set_on_error(context::OnError::Cleanup);
     context.set_host_name("conformance");
     context.set_host_version(env!("CARGO_PKG_VERSION"));

@@ -1,11 +1,28 @@
-//! What a build may leave: a name, and no file.
-use std::rc::Rc;
+//! What a build may leave: a name, and maybe a file.
+use std::{cell::Cell, path::PathBuf, rc::Rc};
 
 use packwire_schema::artifact_capnp::artifact;
 
-/// An artifact that exists in this process only.
+use super::{
+    Green,
+    config::{Config, Problem},
+};
+use crate::fault::Fault;
+
+/// An artifact that this process knows.
 pub(super) struct Artifact {
-    pub(super) name: String,
+    green: Green,
+    name: String,
+    file: Option<PathBuf>,
+    asked: Cell<usize>,
+    destroyed: Cell<bool>,
+}
+
+impl Artifact {
+    pub(super) fn of(green: Green, config: &Config) -> Self {
+        let file = config.file.as_ref().map(PathBuf::from);
+        Self { green, name: config.name.clone(), file, asked: Cell::default(), destroyed: Cell::default() }
+    }
 }
 
 impl artifact::Server for Artifact {
@@ -14,10 +31,20 @@ impl artifact::Server for Artifact {
         _params: artifact::DescribeParams,
         mut results: artifact::DescribeResults,
     ) -> Result<(), capnp::Error> {
+        let asked = self.asked.replace(self.asked.get() + 1);
+        if self.green.manner.commits(Fault::ArtifactDiesWithBuild) {
+            return Err(capnp::Error::failed("the build is over".to_owned()));
+        }
         let mut info = results.get().init_info();
         info.set_builder_id("org.example.green");
-        info.set_id(&self.name);
+        match self.green.manner.fault() {
+            Some(Fault::ArtifactIdChanges) => info.set_id(format!("{}-{asked}", self.name)),
+            _ => info.set_id(&self.name),
+        }
         info.set_description("something green");
+        if let Some(file) = &self.file {
+            info.init_files(1).set(0, file.display().to_string());
+        }
         Ok(())
     }
 
@@ -34,7 +61,18 @@ impl artifact::Server for Artifact {
         _params: artifact::DestroyParams,
         mut results: artifact::DestroyResults,
     ) -> Result<(), capnp::Error> {
-        results.get().init_outcome().set_done(());
+        let again = self.destroyed.replace(true);
+        if let Some(file) = &self.file
+            && !self.green.manner.commits(Fault::DestroyLies)
+        {
+            drop(std::fs::remove_file(file));
+        }
+        let mut outcome = results.get().init_outcome();
+        if again && self.green.manner.commits(Fault::DestroyNotIdempotent) {
+            Problem::at("", "it is destroyed already").write(outcome.init_failed(1).get(0));
+        } else {
+            outcome.set_done(());
+        }
         Ok(())
     }
 

@@ -1,10 +1,13 @@
-//! The builder: it says its lines, has its machine provisioned (there is none), and leaves an artifact or nothing.
-use std::rc::Rc;
+//! The builder: it says its lines, makes a file if it shall, has its machine provisioned, and leaves an artifact.
+use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
+use capnp::{dynamic_struct, dynamic_value};
 use packwire_schema::{
     builder_capnp::{build, build_outcome, image_builder},
+    communicator_capnp::communicator,
     hook_capnp::hook,
-    work_capnp::outcome,
+    ui_capnp::ui,
+    work_capnp::{cancellation, outcome},
 };
 use serde_json::json;
 
@@ -12,9 +15,10 @@ use super::{
     Green,
     artifact::Artifact,
     config::{Config, Problem},
-    outcome::{Ended, Once, Said, say, write},
+    outcome::{Ended, Once, passed_on, perform, say, write},
     prepare::{self, Verdict},
 };
+use crate::fault::Fault;
 
 /// Prepares builds.
 pub(crate) struct Builder(pub(crate) Green);
@@ -30,7 +34,8 @@ impl image_builder::Server for Builder {
         let Verdict { config, problems } =
             prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;
         if let Some(config) = config {
-            results.get().set_build(capnp_rpc::new_client(Build { config, once: Once::default() }));
+            let build = Build { green: self.0, config, once: Once::default(), draft: RefCell::default() };
+            results.get().set_build(capnp_rpc::new_client(build));
         }
         write(&problems, |count| results.get().init_diagnostics(count));
         Ok(())
@@ -39,8 +44,10 @@ impl image_builder::Server for Builder {
 
 /// One build.
 struct Build {
+    green: Green,
     config: Config,
     once: Once,
+    draft: RefCell<Option<Draft>>,
 }
 
 impl build::Server for Build {
@@ -49,14 +56,21 @@ impl build::Server for Build {
         params: build::RunParams,
         mut results: build::RunResults,
     ) -> Result<(), capnp::Error> {
-        let ended = match self.once.spend() {
-            Ok(()) => Ended::of(self.work(params.get()?).await),
-            Err(problem) => Ended::Failed(problem),
-        };
+        let lent = params.get()?;
+        let (stop, ui) = (lent.get_cancellation().ok(), lent.get_ui().ok());
+        let ended = perform(self.green, &self.once, stop, ui, self.work(lent)).await?;
+        let fault = self.green.manner.fault();
+        match (&ended, fault) {
+            (Ended::Done, _) | (Ended::Cancelled, Some(Fault::CancelLeaks)) => self.keep(),
+            _ => self.discard(),
+        }
         let mut outcome = results.get().init_outcome();
-        outcome.set_generated_data(self.generated_data());
-        self.write(&ended, outcome);
-        Ok(())
+        if fault == Some(Fault::GiantResult) {
+            outcome.set_generated_data(json!({ "lines": "x".repeat(9 << 20) }).to_string());
+        } else {
+            outcome.set_generated_data(self.generated_data());
+        }
+        self.write(&ended, outcome)
     }
 
     async fn close(
@@ -69,32 +83,72 @@ impl build::Server for Build {
 }
 
 impl Build {
+    fn config(&self) -> Config {
+        prepare::config_of(self.green, &self.config)
+    }
+
     async fn work(&self, lent: build::run_params::Reader<'_>) -> Result<Ended, capnp::Error> {
-        match say(&self.config, &lent.get_ui()?, &lent.get_cancellation()?).await? {
-            Said::All => {}
-            Said::Cancelled => return Ok(Ended::Cancelled),
+        let config = self.config();
+        let (ui, stop) = (lent.get_ui()?, lent.get_cancellation()?);
+        if let Some(path) = &config.file {
+            *self.draft.borrow_mut() = Some(Draft::make(self.green, path.into(), &config)?);
         }
-        let ended = self.call_hook(lent, "packer_provision").await?;
-        if !matches!(ended, Ended::Done) {
-            self.call_hook(lent, "packer_cleanup_provision").await?;
+        match say(self.green, &config, &ui, &stop).await? {
+            Ended::Done => {}
+            other => return Ok(other),
+        }
+        let fault = self.green.manner.fault();
+        if fault == Some(Fault::SkipsHook) {
+            return Ok(Ended::Done);
+        }
+        let machine = self.machine(&config, lent).await?;
+        let call = |event| self.call_hook(lent, &ui, &stop, machine.clone(), event);
+        let ended = call("packer_provision").await?;
+        if matches!(ended, Ended::Done) || fault == Some(Fault::SuccessAfterHookFailure) {
+            return Ok(Ended::Done);
+        }
+        if fault != Some(Fault::SkipsCleanupHook) {
+            call("packer_cleanup_provision").await?;
         }
         Ok(ended)
     }
 
-    /// There is no machine, so the communicator stays null.
+    /// The machine, where the configuration asks for one.
+    async fn machine(
+        &self,
+        config: &Config,
+        lent: build::run_params::Reader<'_>,
+    ) -> Result<Option<communicator::Client>, capnp::Error> {
+        if !config.machine {
+            return Ok(None);
+        }
+        if self.green.manner.commits(Fault::DeadCommunicator) {
+            return Ok(Some(capnp_rpc::new_client(Dead)));
+        }
+        let mut request = lent.get_environment()?.communicator_request();
+        request.get().set_type("ssh");
+        request.get().set_config("{}");
+        Ok(Some(request.send().promise.await?.get()?.get_communicator()?))
+    }
+
     async fn call_hook(
         &self,
         lent: build::run_params::Reader<'_>,
+        ui: &ui::Client,
+        stop: &cancellation::Client,
+        machine: Option<communicator::Client>,
         event: &str,
     ) -> Result<Ended, capnp::Error> {
         let hook: hook::Client = lent.get_hook()?;
         let mut request = hook.run_request();
         let mut call = request.get();
         call.set_event(event);
-        call.set_ui(lent.get_ui()?);
+        call.set_ui(ui.clone());
         call.set_data(self.generated_data());
-        call.set_environment(lent.get_environment()?);
-        call.set_cancellation(lent.get_cancellation()?);
+        call.set_cancellation(passed_on(self.green.manner.fault(), stop));
+        if let Some(machine) = machine {
+            call.set_communicator(machine);
+        }
         let answer = request.send().promise.await?;
         Ok(match answer.get()?.get_outcome()?.which() {
             Ok(outcome::Done(())) => Ended::Done,
@@ -106,18 +160,91 @@ impl Build {
         })
     }
 
-    fn generated_data(&self) -> String {
-        json!({ "lines": self.config.lines.len() }).to_string()
+    fn discard(&self) {
+        if let Some(mut draft) = self.draft.take() {
+            draft.leaks = false;
+        }
     }
 
-    fn write(&self, ended: &Ended, mut outcome: build_outcome::Builder<'_>) {
-        match ended {
-            Ended::Done if self.config.keep => {
-                outcome.set_artifact(capnp_rpc::new_client(Artifact { name: self.config.name.clone() }));
+    fn keep(&self) {
+        if let Some(draft) = self.draft.take() {
+            draft.keep();
+        }
+    }
+
+    fn generated_data(&self) -> String {
+        json!({ "lines": self.config().lines.len() }).to_string()
+    }
+
+    fn write(&self, ended: &Ended, mut outcome: build_outcome::Builder<'_>) -> Result<(), capnp::Error> {
+        match (ended, self.green.manner.fault()) {
+            (_, Some(Fault::ForgottenOutcome)) => {}
+            (Ended::Done, Some(Fault::NullArtifact)) => {
+                let outcome: dynamic_struct::Builder<'_> = dynamic_value::Builder::from(outcome).downcast();
+                let mut outcome = outcome;
+                outcome.clear_named("artifact")?;
             }
-            Ended::Done => outcome.set_nothing(()),
-            Ended::Failed(problem) => problem.write(outcome.init_failed(1).get(0)),
-            Ended::Cancelled => outcome.set_cancelled(()),
+            (Ended::Failed(_), Some(Fault::EmptyFailure)) => drop(outcome.init_failed(0)),
+            (Ended::Done, _) if self.config.keep => {
+                outcome.set_artifact(capnp_rpc::new_client(Artifact::of(self.green, &self.config())));
+            }
+            (Ended::Done, _) => outcome.set_nothing(()),
+            (Ended::Failed(problem), _) => problem.write(outcome.init_failed(1).get(0)),
+            (Ended::Cancelled, _) => outcome.set_cancelled(()),
+        }
+        Ok(())
+    }
+}
+
+thread_local! {
+    /// The files that no run has kept yet.
+    static DRAFTS: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Removes what runs have made that the end of the session has cut off, or leaves it for ever.
+pub(crate) fn clean_up(leaks: bool) {
+    let drafts = DRAFTS.take();
+    if !leaks {
+        drafts.into_iter().for_each(|path| drop(std::fs::remove_file(path)));
+    }
+}
+
+/// A file that is not kept yet: dropped, it goes.
+struct Draft {
+    path: PathBuf,
+    leaks: bool,
+}
+
+impl Draft {
+    fn make(green: Green, path: PathBuf, config: &Config) -> Result<Self, capnp::Error> {
+        std::fs::write(&path, config.lines.join("\n"))?;
+        DRAFTS.with_borrow_mut(|drafts| drafts.push(path.clone()));
+        // When the link is lost, what is not finished is dropped.
+        Ok(Self { path, leaks: green.manner.commits(Fault::DisconnectLeaks) })
+    }
+
+    fn keep(self) {
+        self.forget();
+    }
+
+    fn forget(&self) -> bool {
+        DRAFTS.with_borrow_mut(|drafts| {
+            let before = drafts.len();
+            drafts.retain(|draft| *draft != self.path);
+            drafts.len() < before
+        })
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.forget() && !self.leaks {
+            drop(std::fs::remove_file(&self.path));
         }
     }
 }
+
+/// A machine that is not there.
+struct Dead;
+
+impl communicator::Server for Dead {}

@@ -16,7 +16,26 @@ pub(crate) struct Config {
     pub(crate) keep: bool,
     #[serde(default)]
     pub(crate) wait: bool,
+    #[serde(default)]
+    pub(crate) ask: bool,
+    #[serde(default)]
+    pub(crate) child: bool,
+    #[serde(default)]
+    pub(crate) machine: bool,
+    #[serde(default)]
+    pub(crate) repeat: Option<usize>,
+    #[serde(default)]
+    pub(crate) upload: Option<usize>,
+    #[serde(default)]
+    pub(crate) commands: Vec<String>,
+    #[serde(default)]
+    pub(crate) file: Option<String>,
+    #[serde(default)]
+    pub(crate) password: Option<String>,
 }
+
+/// The largest number that may be written.
+const MOST: u64 = 100_000_000;
 
 /// One thing wrong with a configuration, or with a piece of work: then without a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,16 +121,26 @@ fn member((key, value): (&String, &Value)) -> Vec<Problem> {
     match (key.as_str(), value) {
         ("name", Value::String(name)) if !name.is_empty() => Vec::new(),
         ("name", _) => vec![Problem::at(&path, "it is no text, or empty")],
-        ("lines", Value::Array(lines)) => lines.iter().enumerate().filter_map(line).collect(),
-        ("lines", _) => vec![Problem::at(&path, "it is no list of texts")],
-        ("keep" | "wait", Value::Bool(_)) => Vec::new(),
-        ("keep" | "wait", _) => vec![Problem::at(&path, "it is neither true nor false")],
+        ("lines" | "commands", Value::Array(lines)) => {
+            lines.iter().enumerate().filter_map(|line| text(&path, line)).collect()
+        }
+        ("lines" | "commands", _) => vec![Problem::at(&path, "it is no list of texts")],
+        ("keep" | "wait" | "ask" | "child" | "machine", Value::Bool(_)) => Vec::new(),
+        ("keep" | "wait" | "ask" | "child" | "machine", _) => {
+            vec![Problem::at(&path, "it is neither true nor false")]
+        }
+        ("repeat" | "upload", Value::Number(number)) if number.as_u64().is_some_and(|n| n <= MOST) => {
+            Vec::new()
+        }
+        ("repeat" | "upload", _) => vec![Problem::at(&path, "it is no number, or too large")],
+        ("file" | "password", Value::String(_)) => Vec::new(),
+        ("file" | "password", _) => vec![Problem::at(&path, "it is no text")],
         _ => vec![Problem::at(&path, "nothing is called that")],
     }
 }
 
-fn line((at, line): (usize, &Value)) -> Option<Problem> {
-    (!line.is_string()).then(|| Problem::at(&format!("/lines/{at}"), "it is no text"))
+fn text(path: &str, (at, line): (usize, &Value)) -> Option<Problem> {
+    (!line.is_string()).then(|| Problem::at(&format!("{path}/{at}"), "it is no text"))
 }
 
 #[cfg(test)]
@@ -143,7 +172,7 @@ mod tests {
 
     #[test]
     fn missing_members_have_their_defaults() {
-        let config = Config { name: "a".to_owned(), lines: Vec::new(), keep: false, wait: false };
+        let config = Config { name: "a".to_owned(), ..Config::default() };
         assert_eq!(Config::read(br#"{"name": "a"}"#), Ok(config));
     }
 }

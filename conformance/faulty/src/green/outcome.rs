@@ -1,12 +1,18 @@
-//! What builders and provisioners have in common: an object runs once, says its lines, and minds its cancellation.
-use std::cell::Cell;
+//! What all kinds have in common: a run happens once, says its lines, and minds its cancellation.
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use packwire_schema::{
-    ui_capnp::ui,
-    work_capnp::{cancellation, diagnostic},
+    ui_capnp::{reply, ui},
+    work_capnp::{cancellation, diagnostic, outcome},
 };
+use tokio::sync::Notify;
 
-use super::config::{Config, Problem};
+use super::{
+    Green,
+    config::{Config, Problem},
+    crash,
+};
+use crate::{fault::Fault, helper, helper::Helper, log};
 
 /// How a piece of work ended.
 pub(crate) enum Ended {
@@ -17,8 +23,8 @@ pub(crate) enum Ended {
 
 impl Ended {
     /// Turns what broke under the work into its failure: an outcome is data, never an exception.
-    pub(crate) fn of(result: Result<Self, capnp::Error>) -> Self {
-        result.unwrap_or_else(|error| Self::Failed(Problem::at("", &error.to_string())))
+    fn of(result: Result<Self, capnp::Error>) -> Self {
+        result.unwrap_or_else(|error| Self::Failed(Problem::at("", &error.extra)))
     }
 }
 
@@ -28,8 +34,9 @@ pub(crate) struct Once(Cell<bool>);
 
 impl Once {
     /// Spends the one run.
-    pub(crate) fn spend(&self) -> Result<(), Problem> {
-        if self.0.replace(true) { Err(Problem::at("", "this object has run already")) } else { Ok(()) }
+    pub(crate) fn spend(&self, green: Green) -> Result<(), Problem> {
+        let spent = self.0.replace(true) && !green.manner.commits(Fault::DoubleRun);
+        if spent { Err(Problem::at("", "this object has run already")) } else { Ok(()) }
     }
 }
 
@@ -44,39 +51,209 @@ pub(crate) fn write<'a>(
     }
 }
 
-/// Says the lines, one after another.
-pub(crate) async fn say(
-    config: &Config,
-    ui: &ui::Client,
-    stop: &cancellation::Client,
-) -> Result<Said, capnp::Error> {
-    tokio::select! {
-        () = cancelled(stop) => Ok(Said::Cancelled),
-        said = say_all(config, ui) => said,
+/// Fills in an outcome that has nothing to show.
+pub(crate) fn record(green: Green, ended: &Ended, mut outcome: outcome::Builder<'_>) {
+    match (ended, green.manner.fault()) {
+        (_, Some(Fault::ForgottenOutcome)) => {}
+        (Ended::Failed(_), Some(Fault::EmptyFailure)) => drop(outcome.init_failed(0)),
+        (Ended::Done, _) => outcome.set_done(()),
+        (Ended::Failed(problem), _) => problem.write(outcome.init_failed(1).get(0)),
+        (Ended::Cancelled, _) => outcome.set_cancelled(()),
     }
 }
 
-/// Whether all was said.
-pub(crate) enum Said {
-    All,
-    Cancelled,
+thread_local! {
+    /// What a fault cancels together.
+    static ALL: Rc<Notify> = Rc::default();
 }
 
-async fn say_all(config: &Config, ui: &ui::Client) -> Result<Said, capnp::Error> {
-    for line in &config.lines {
+/// The whole of a run: what comes before, the work, and what comes after it.
+///
+/// # Errors
+/// Only a fault throws.
+pub(crate) async fn perform(
+    green: Green,
+    once: &Once,
+    stop: Option<cancellation::Client>,
+    ui: Option<ui::Client>,
+    work: impl Future<Output = Result<Ended, capnp::Error>>,
+) -> Result<Ended, capnp::Error> {
+    let fault = green.manner.fault();
+    if fault == Some(Fault::PanicsOnNullCapability) && ui.is_none() {
+        crash("a null Ui");
+    }
+    if let Err(problem) = once.spend(green) {
+        return Ok(Ended::Failed(problem));
+    }
+    let (Some(stop), Some(ui)) = (stop, ui) else {
+        return Ok(Ended::Failed(Problem::at("", "a capability is missing")));
+    };
+    begin(fault, &stop).await;
+    let all = ALL.with(Rc::clone);
+    let ended = tokio::select! {
+        ended = work => Ended::of(ended),
+        () = all.notified(), if fault == Some(Fault::CancelsAll) => Ended::Cancelled,
+    };
+    end(fault, &ended, &stop, &ui).await;
+    match ended {
+        Ended::Failed(problem) if fault == Some(Fault::ExceptionForFailedWork) => {
+            Err(capnp::Error::failed(format!("{problem:?}")))
+        }
+        ended => Ok(ended),
+    }
+}
+
+/// What faults do before the work.
+async fn begin(fault: Option<Fault>, stop: &cancellation::Client) {
+    match fault {
+        Some(Fault::CancelBeforeRunHangs) => {
+            let cancelled = tokio::time::timeout(Duration::from_millis(50), cancelled(None, stop)).await;
+            if cancelled.is_ok() {
+                std::future::pending::<()>().await;
+            }
+        }
+        Some(Fault::RevokedKillsGroup) => end_when_revoked(stop.clone()),
+        Some(Fault::ZombieChild) => helper::leave_dead(),
+        Some(Fault::BackgroundChild) => drop(Helper::start().map(std::mem::forget)),
+        Some(Fault::Daemonises) => helper::leave_behind(),
+        Some(Fault::TempLeftBehind) => {
+            drop(std::fs::write(std::env::temp_dir().join("green.tmp"), "temporary"));
+        }
+        _ => {}
+    }
+}
+
+/// What faults do after it.
+async fn end(fault: Option<Fault>, ended: &Ended, stop: &cancellation::Client, ui: &ui::Client) {
+    match (fault, ended) {
+        (Some(Fault::CancelsAll), Ended::Cancelled) => ALL.with(|all| all.notify_waiters()),
+        (Some(Fault::RunWaitsForCancelToEnd), _) => cancelled(None, stop).await,
+        (Some(Fault::KeepsUi), _) => say_later(ui.clone()),
+        (Some(Fault::OutcomeOvertakesOutput), _) => {
+            let mut request = ui.say_request();
+            request.get().set_text("this comes too late");
+            std::mem::forget(request.send().promise);
+        }
+        _ => {}
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this plugin's only thread is its RPC thread")]
+fn end_when_revoked(stop: cancellation::Client) {
+    drop(tokio::task::spawn_local(async move {
+        if stop.wait_request().send().promise.await.is_err() {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
+        }
+    }));
+}
+
+#[expect(clippy::disallowed_methods, reason = "this plugin's only thread is its RPC thread")]
+fn say_later(ui: ui::Client) {
+    drop(tokio::task::spawn_local(async move {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let mut request = ui.say_request();
+        request.get().set_text("one more thing");
+        drop(request.send().promise.await);
+    }));
+}
+
+/// Says the lines, one after another, and does what else needs only a Ui.
+///
+/// # Errors
+/// The Ui's.
+pub(crate) async fn say(
+    green: Green,
+    config: &Config,
+    ui: &ui::Client,
+    stop: &cancellation::Client,
+) -> Result<Ended, capnp::Error> {
+    tokio::select! {
+        biased;
+        () = cancelled(green.manner.fault(), stop) => Ok(Ended::Cancelled),
+        said = say_all(green, config, ui) => said,
+    }
+}
+
+async fn say_all(green: Green, config: &Config, ui: &ui::Client) -> Result<Ended, capnp::Error> {
+    let fault = green.manner.fault();
+    if fault == Some(Fault::DumpsConfig) {
+        log::line(green.manner, &format!("{config:?}"));
+    }
+    let _child = if config.child { Some(Helper::start_as(fault)?) } else { None };
+    if config.child {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    let mut lines: Vec<&String> = (0..config.repeat.unwrap_or(1)).flat_map(|_| &config.lines).collect();
+    match fault {
+        Some(Fault::ParallelSay) => lines.reverse(),
+        Some(Fault::LosesALine) => drop(lines.pop()),
+        _ => {}
+    }
+    let mut waiting = Vec::new();
+    for line in lines {
         let mut request = ui.say_request();
         request.get().set_text(line);
-        request.send().promise.await?;
+        match fault {
+            Some(Fault::UnboundedSay) => waiting.push(request.send().promise),
+            Some(Fault::IgnoresSayErrors) => {
+                if request.send().promise.await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            _ => drop(request.send().promise.await?),
+        }
+    }
+    for said in waiting {
+        drop(said.await?);
+    }
+    if config.ask && !ask(fault, ui).await? {
+        return Ok(Ended::Failed(Problem::at("", "nobody answered the question")));
     }
     if config.wait {
         std::future::pending::<()>().await;
     }
-    Ok(Said::All)
+    Ok(Ended::Done)
+}
+
+/// Whether there was an answer.
+async fn ask(fault: Option<Fault>, ui: &ui::Client) -> Result<bool, capnp::Error> {
+    loop {
+        let mut request = ui.ask_request();
+        request.get().set_query("Shall it be?");
+        let answer = request.send().promise.await?;
+        let refused = !matches!(answer.get()?.get_reply()?.which(), Ok(reply::Answer(_)));
+        match fault {
+            Some(Fault::AskLoops) if refused => tokio::time::sleep(Duration::from_millis(5)).await,
+            _ => return Ok(!refused),
+        }
+    }
 }
 
 /// Returns when the lender wants the work to stop. A wait that fails means nothing.
-async fn cancelled(stop: &cancellation::Client) {
-    if stop.wait_request().send().promise.await.is_err() {
+pub(crate) async fn cancelled(fault: Option<Fault>, stop: &cancellation::Client) {
+    let deaf = fault == Some(Fault::CancelIgnored);
+    if deaf || stop.wait_request().send().promise.await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// The cancellation that is passed on: the lender's, except where that is the fault.
+pub(crate) fn passed_on(fault: Option<Fault>, stop: &cancellation::Client) -> cancellation::Client {
+    match fault {
+        Some(Fault::CancelIgnored | Fault::CancelDeafInHook) => capnp_rpc::new_client(Deaf),
+        _ => stop.clone(),
+    }
+}
+
+/// A cancellation that never comes.
+struct Deaf;
+
+impl cancellation::Server for Deaf {
+    async fn wait(
+        self: Rc<Self>,
+        _: cancellation::WaitParams,
+        _: cancellation::WaitResults,
+    ) -> Result<(), capnp::Error> {
+        std::future::pending().await
     }
 }

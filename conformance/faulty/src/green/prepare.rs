@@ -22,6 +22,7 @@ thread_local! {
     /// What faults remember from one call to the next.
     static SEEN: RefCell<HashSet<Vec<u8>>> = RefCell::default();
     static POISONED: Cell<bool> = const { Cell::new(false) };
+    static LAST: RefCell<Option<Config>> = const { RefCell::new(None) };
 }
 
 /// Reads a configuration; an error is an exception, which only a fault throws.
@@ -32,7 +33,30 @@ pub(super) fn read(green: Green, text: &[u8], context: context::Reader<'_>) -> R
         Ok(config) => Verdict { config: Some(config), problems: Vec::new() },
         Err(problems) => Verdict { config: None, problems },
     };
+    if let (Some(Fault::GlobalConfig), Some(config)) = (fault, &verdict.config) {
+        LAST.set(Some(config.clone()));
+    }
     after(fault, text, verdict)
+}
+
+/// The configuration of a run: that which was prepared, except where that is the fault.
+pub(super) fn config_of(green: Green, prepared: &Config) -> Config {
+    let last = match green.manner.fault() {
+        Some(Fault::GlobalConfig) => LAST.with_borrow(Clone::clone),
+        _ => None,
+    };
+    respelt(green, last.unwrap_or_else(|| prepared.clone()))
+}
+
+/// The same with its texts as a fault spells them.
+pub(super) fn respelt(green: Green, mut config: Config) -> Config {
+    if green.manner.commits(Fault::AsciiOnly) {
+        let ascii =
+            |text: &mut String| *text = text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
+        config.lines.iter_mut().chain(&mut config.commands).for_each(ascii);
+        ascii(&mut config.name);
+    }
+    config
 }
 
 /// What a fault does before it looks at the configuration.
@@ -104,7 +128,20 @@ fn forgive(config: &mut Option<Config>, problems: &mut Vec<Problem>, forgiven: i
 }
 
 fn is_unknown(path: &str) -> bool {
-    let known = ["/name", "/lines", "/keep", "/wait"];
+    let known = [
+        "/name",
+        "/lines",
+        "/keep",
+        "/wait",
+        "/ask",
+        "/child",
+        "/machine",
+        "/repeat",
+        "/upload",
+        "/commands",
+        "/file",
+        "/password",
+    ];
     !path.is_empty() && !known.iter().any(|known| path.starts_with(known))
 }
 

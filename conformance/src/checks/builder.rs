@@ -1,0 +1,138 @@
+//! Builders.
+
+use std::time::Duration;
+
+use crate::check::{Check, Checked, Class, Level};
+use crate::components::Kind;
+use crate::rig::Rig;
+use crate::stage::{Cast, HookAnswer, Outcome};
+
+const MOMENT: Duration = Duration::from_millis(200);
+const BUILDER: &[Kind] = &[Kind::Builder];
+const PROVISION: &str = "packer_provision";
+const CLEANUP: &str = "packer_cleanup_provision";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "builder.outcome-set",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "answers what it made",
+        why: "What comes after a build depends on its outcome, and a null artifact is found too late.",
+        seen: "A run that ends well, and one whose provisioning fails; their outcomes are read.",
+        budgets: &[],
+        mutants: &["null-artifact", "empty-failure"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(outcome_set(rig)),
+    },
+    Check {
+        id: "builder.hook-once",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "has its machine provisioned once",
+        why: "Provisioners run when the builder says so; a builder that forgets it makes an empty image.",
+        seen: "The hook that is lent counts its calls and calls back the communicator that it is given.",
+        budgets: &[],
+        mutants: &["skips-hook", "dead-communicator"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(hook_once(rig)),
+    },
+    Check {
+        id: "builder.hook-failure",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "fails when the provisioning fails",
+        why: "A half-provisioned image that counts as a success is shipped.",
+        seen: "The hook that is lent fails; the outcome is read.",
+        budgets: &[],
+        mutants: &["success-after-hook-failure"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(hook_failure(rig)),
+    },
+    Check {
+        id: "builder.cleanup-hook",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "calls the hook again to clean up",
+        why: "A template's clean-up provisioner needs the machine, and only the builder knows when that goes.",
+        seen: "The hook that is lent fails and writes down the events that it is called with.",
+        budgets: &[],
+        mutants: &["skips-cleanup-hook"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(cleanup_hook(rig)),
+    },
+];
+
+async fn outcome_set(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, BUILDER).await?;
+    for actor in &cast.actors {
+        let ended = actor.runs(rig, &cast.session, &actor.stage(rig)?).await?;
+        let wants_artifact = actor.part.artifact.unwrap_or(true);
+        let (promise, held) = if wants_artifact {
+            ("answers an artifact that is not null", ended.outcome.artifact().is_some())
+        } else {
+            ("answers `nothing`", matches!(ended.outcome, Outcome::Nothing))
+        };
+        cast.saw(actor, promise, held, ended.outcome.told());
+        let stage = actor.stage(rig)?;
+        stage.provisioning.set(HookAnswer::Failed);
+        let ended = actor.runs(rig, &cast.session, &stage).await?;
+        let has_error = !matches!(&ended.outcome, Outcome::Failed(_)) || ended.outcome.is_failure();
+        cast.saw(actor, "holds an error in `failed`", has_error, ended.outcome.told());
+    }
+    cast.over()
+}
+
+async fn hook_once(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, BUILDER).await?;
+    for actor in &cast.actors {
+        let stage = actor.stage(rig)?;
+        actor.runs(rig, &cast.session, &stage).await?;
+        let events = stage.diary.texts("Hook.run");
+        cast.saw(actor, "calls the hook once, to provision", events == [PROVISION], format!("{events:?}"));
+        let ui = stage.diary.texts("Hook.ui");
+        cast.saw(actor, "lends the hook a Ui", ui.iter().all(|ui| ui == "there"), format!("{ui:?}"));
+        let machines = stage.diary.texts("Hook.communicator");
+        let alive = machines.iter().all(|machine| machine == "alive");
+        cast.saw(actor, "lends the hook a communicator that lives, or none", alive, format!("{machines:?}"));
+        let data = stage.diary.texts("Hook.data");
+        let is_object = |data: &String| {
+            data.is_empty()
+                || serde_json::from_str::<serde_json::Value>(data).is_ok_and(|data| data.is_object())
+        };
+        cast.saw(
+            actor,
+            "gives the hook its generated data, an object",
+            data.iter().all(is_object),
+            format!("{data:?}"),
+        );
+    }
+    cast.over()
+}
+
+async fn hook_failure(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, BUILDER).await?;
+    for actor in &cast.actors {
+        let stage = actor.stage(rig)?;
+        stage.provisioning.set(HookAnswer::Failed);
+        let ended = actor.runs(rig, &cast.session, &stage).await?;
+        cast.saw(actor, "fails as its provisioning did", ended.outcome.is_failure(), ended.outcome.told());
+        if let Some(clean) = actor.is_clean(&stage) {
+            cast.saw(actor, "leaves nothing of it", clean, actor.probed(&stage, clean));
+        }
+    }
+    cast.over()
+}
+
+async fn cleanup_hook(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, BUILDER).await?;
+    for actor in &cast.actors {
+        let stage = actor.stage(rig)?;
+        stage.provisioning.set(HookAnswer::Failed);
+        actor.runs(rig, &cast.session, &stage).await?;
+        let events = stage.diary.texts("Hook.run");
+        let promise = "calls the hook once more, to clean up";
+        cast.saw(actor, promise, events == [PROVISION, CLEANUP], format!("{events:?}"));
+    }
+    cast.over()
+}

@@ -1,0 +1,51 @@
+//! Secrets, and where they must not stand.
+
+use crate::check::Checked;
+use crate::components::Kind;
+use crate::rig::Rig;
+use crate::stage::{Actor, Cast, Offer, Outcome, SECRET};
+use crate::talk::{Schema, diagnostic};
+
+/// Runs with a secret in the configuration and looks for it.
+pub(super) async fn sensitive_values(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &Kind::ALL).await?;
+    for actor in &cast.actors {
+        let Some(secret) = actor.part.secret.clone().filter(|_| has_secrets(actor)) else {
+            cast.lacks(actor, "`secret` in a `writeOnly` member");
+            continue;
+        };
+        let watch = cast.watch_children(rig);
+        let stage = actor.stage(rig)?;
+        let running = actor.start(rig, &cast.session, &stage, &secret).await?;
+        let ended = actor.ends(rig, &cast.session, &running).await?;
+        let plugin = &cast.session.plugin;
+        let told = match &ended.outcome {
+            Outcome::Failed(all) => diagnostic::told(all),
+            other => other.told(),
+        };
+        let arguments: Vec<String> = watch.seen().into_iter().map(|child| child.command).collect();
+        let stdout = String::from_utf8_lossy(&plugin.stdout_bytes()).into_owned();
+        for (place, text) in [
+            ("its log", plugin.stderr()),
+            ("its standard output", stdout),
+            ("its Ui", stage.said()),
+            ("its outcome", told),
+            ("its generated data", ended.generated.clone()),
+            ("the arguments of its children", arguments.join("\n")),
+        ] {
+            let seen = text.contains(SECRET);
+            let observed = if seen { "it stands there" } else { "it does not" };
+            cast.saw(actor, &format!("keeps the secret out of {place}"), !seen, observed.to_owned());
+        }
+    }
+    cast.over()
+}
+
+fn has_secrets(actor: &Actor) -> bool {
+    match &actor.offer {
+        Offer::Prepares(preparer) => {
+            Schema::of(&preparer.schema).is_some_and(|schema| !schema.secrets().is_empty())
+        }
+        Offer::Hook(_) | Offer::Command(_) => false,
+    }
+}

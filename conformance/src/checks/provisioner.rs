@@ -1,0 +1,127 @@
+//! Provisioners.
+
+use std::time::Duration;
+
+use crate::check::{Check, Checked, Class, Level, Stop};
+use crate::components::Kind;
+use crate::rig::Rig;
+use crate::stage::{Actor, Cast, Ending, Lent, Outcome};
+
+const MOMENT: Duration = Duration::from_millis(200);
+const PROVISIONER: &[Kind] = &[Kind::Provisioner];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "provisioner.only-communicator",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "works on the machine only",
+        why: "What a provisioner changes on the host's machine by mistake is somebody's work place.",
+        seen: "A run on a machine that the suite plays: files and children here are compared, the calls there counted; then a run without a machine.",
+        budgets: &[],
+        mutants: &["runs-locally", "ignores-null-communicator"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(only_communicator(rig)),
+    },
+    Check {
+        id: "provisioner.exit-status",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "fails with its commands",
+        why: "A script that fails silently is an image that fails loudly.",
+        seen: "Every command on the suite's machine ends with status 7.",
+        budgets: &[],
+        mutants: &["ignores-exit-status"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(exit_status(rig)),
+    },
+    Check {
+        id: "provisioner.broken-communicator",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "fails when the machine is lost",
+        why: "Machines crash and networks break; that is no bug of the plugin, and no success either.",
+        seen: "The suite's machine throws at its first calls, in turn, or loses a command.",
+        budgets: &[],
+        mutants: &["panics-on-comm-error", "success-on-truncated-output"],
+        lasts: Duration::from_millis(500),
+        run: |rig| Box::pin(broken_communicator(rig)),
+    },
+];
+
+async fn only_communicator(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, PROVISIONER).await?;
+    for actor in &cast.actors {
+        if !actor.needs_communicator() {
+            cast.lacks(actor, "machine that is needed");
+            continue;
+        }
+        on_the_machine(rig, &cast, actor).await?;
+        let running =
+            actor.start_with(rig, &cast.session, &actor.stage(rig)?, &actor.good(), Lent::NoMachine).await?;
+        let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
+        cast.saw(actor, "fails without a machine", outcome.is_failure(), outcome.told());
+    }
+    cast.over()
+}
+
+async fn on_the_machine(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<(), Stop> {
+    let (stage, plugin) = (actor.stage(rig)?, &cast.session.plugin);
+    let children = plugin.descendants().len();
+    let watch = cast.watch_children(rig);
+    actor.runs(rig, &cast.session, &stage).await?;
+    let started = watch.seen().len().saturating_sub(children);
+    cast.saw(actor, "starts no process here", started == 0, format!("{started} were seen"));
+    let litter = rig.places().litter();
+    cast.saw(actor, "makes no file here", litter.is_empty(), format!("new: {litter:?}"));
+    let steps = stage.machine_steps();
+    cast.saw(actor, "uses its machine", steps > 0, format!("{steps} calls came there"));
+    Ok(())
+}
+
+async fn exit_status(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, PROVISIONER).await?;
+    for actor in &cast.actors {
+        let stage = actor.stage(rig)?;
+        stage.ending.set(Ending::Status(7));
+        let ended = actor.runs(rig, &cast.session, &stage).await?;
+        if stage.diary.count("RemoteProcess.run") == 0 {
+            cast.lacks(actor, "run with a command");
+            continue;
+        }
+        let named = match &ended.outcome {
+            Outcome::Failed(all) => {
+                all.iter().any(|one| format!("{} {}", one.summary, one.detail).contains('7'))
+            }
+            _ => false,
+        };
+        cast.saw(actor, "fails and names the status 7", named, ended.outcome.told());
+    }
+    cast.over()
+}
+
+async fn broken_communicator(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, PROVISIONER).await?;
+    for actor in &cast.actors {
+        let whole = actor.stage(rig)?;
+        actor.runs(rig, &cast.session, &whole).await?;
+        // The last calls may be its clean-up, whose failure is no failure of the work.
+        for at in 0..whole.machine_steps().div_ceil(2).min(8) {
+            let stage = actor.stage(rig)?;
+            stage.breaks_at.set(Some(at));
+            let outcome = actor.runs(rig, &cast.session, &stage).await?.outcome;
+            let promise = format!("fails when call {at} of the machine, and all after it, throw");
+            cast.saw(actor, &promise, outcome.is_failure(), outcome.told());
+        }
+        if whole.diary.count("RemoteProcess.run") > 0 {
+            let stage = actor.stage(rig)?;
+            stage.ending.set(Ending::Lost);
+            let outcome = actor.runs(rig, &cast.session, &stage).await?.outcome;
+            cast.saw(actor, "fails when a command is lost", outcome.is_failure(), outcome.told());
+        }
+        if whole.machine_steps() == 0 {
+            cast.lacks(actor, "run that uses a machine");
+        }
+    }
+    cast.over()
+}

@@ -1,0 +1,250 @@
+//! Runs: what holds for every kind.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::check::{Check, Checked, Class, Level, Stop};
+use crate::components::Kind;
+use crate::rig::Rig;
+use crate::stage::{Cast, HookAnswer, Lent, Outcome, Reply, TEXT};
+
+const MOMENT: Duration = Duration::from_millis(200);
+const PREPARING: &[Kind] =
+    &[Kind::Builder, Kind::Provisioner, Kind::PostProcessor, Kind::DataSource, Kind::Communicator];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "run.once",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "runs a prepared object once",
+        why: "Two runs of one object would share what they make; who tries again prepares again.",
+        seen: "run of one object is called again when it has ended well.",
+        budgets: &[],
+        mutants: &["double-run"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(once(rig)),
+    },
+    Check {
+        id: "run.independent",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "keeps prepared objects apart",
+        why: "A template prepares all its builds before the first of them runs.",
+        seen: "Two objects are prepared with configurations that name different directories, then run; each run may know its own only.",
+        budgets: &[],
+        mutants: &["global-config"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(independent(rig)),
+    },
+    Check {
+        id: "outcome.never-unset",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "says how its runs ended",
+        why: "An outcome that was forgotten is read as something, by somebody.",
+        seen: "The outcomes of runs that end well, and of runs that are made to fail.",
+        budgets: &[],
+        mutants: &["forgotten-outcome"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(never_unset(rig)),
+    },
+    Check {
+        id: "error.expected-is-data",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "fails with an outcome, not with an exception",
+        why: "An exception is a bug report; what can be expected to fail has words for the user.",
+        seen: "The run that the scenario lets fail, a hook that fails, a machine that breaks.",
+        budgets: &[],
+        mutants: &["exception-for-failed-work"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(expected_is_data(rig)),
+    },
+    Check {
+        id: "robust.null-arguments",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "bears missing capabilities",
+        why: "A host with a bug must not take down the plugin's other runs.",
+        seen: "A run in which every capability that is lent is null; then a good one.",
+        budgets: &[],
+        mutants: &["panics-on-null-capability"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(null_arguments(rig)),
+    },
+    Check {
+        id: "limits.message-out",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "sends no giant messages",
+        why: "Above 64 MiB every library breaks the link, and below that memory is what breaks.",
+        seen: "The largest message of a run with much output.",
+        budgets: &[],
+        mutants: &["giant-result"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(message_out(rig)),
+    },
+    Check {
+        id: "text.unicode",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "keeps texts as they are",
+        why: "Names, paths and messages are written by people, in all scripts, and compared by programs.",
+        seen: "A run whose configuration holds a text with several scripts, combining marks and an emoji, which has to come out unchanged.",
+        budgets: &[],
+        mutants: &["ascii-only"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(unicode(rig)),
+    },
+];
+
+/// The largest message that may be sent.
+const LARGEST: usize = 8 << 20;
+
+async fn once(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, PREPARING).await?;
+    for actor in &cast.actors {
+        let failed = |error| Stop::rig("a run cannot begin", error);
+        let stage = actor.stage(rig)?;
+        let Some(object) = actor.prepare(rig, &cast.session, &stage, &actor.good()).await? else { continue };
+        let first = object.start(rig, &stage).map_err(failed)?;
+        actor.ends(rig, &cast.session, &first).await?;
+        let second = object.start(rig, &actor.stage(rig)?).map_err(failed)?;
+        let outcome = actor.ends(rig, &cast.session, &second).await?.outcome;
+        cast.saw(actor, "fails the second run of one object", outcome.is_failure(), outcome.told());
+    }
+    cast.over()
+}
+
+async fn independent(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, PREPARING).await?;
+    for actor in &cast.actors {
+        if !actor.good().to_string().contains("${work}") {
+            cast.lacks(actor, "`run` with ${work}");
+            continue;
+        }
+        let failed = |error| Stop::rig("a run cannot begin", error);
+        let stages = [actor.stage(rig)?, actor.stage(rig)?];
+        let mut objects = Vec::new();
+        for stage in &stages {
+            objects.extend(actor.prepare(rig, &cast.session, stage, &actor.good()).await?);
+        }
+        for (at, object) in objects.iter().enumerate() {
+            let running = object.start(rig, &stages[at]).map_err(failed)?;
+            let ended = actor.ends(rig, &cast.session, &running).await?;
+            let traces = stages[at].traces(&ended).await;
+            let directory = |at: usize| stages[at].directory.display().to_string();
+            let (own, other) = (traces.contains(&directory(at)), traces.contains(&directory(1 - at)));
+            let observed = format!("own: {own}, the other's: {other}");
+            let promise = format!("works in run {} with the configuration of this run", at + 1);
+            cast.saw(actor, &promise, own && !other, observed);
+        }
+    }
+    cast.over()
+}
+
+async fn never_unset(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &Kind::ALL).await?;
+    for actor in &cast.actors {
+        let good = actor.runs(rig, &cast.session, &actor.stage(rig)?).await?.outcome;
+        let mut outcomes = vec![("that nobody disturbs", good)];
+        let stage = actor.stage(rig)?;
+        disturb(&stage);
+        outcomes.push(("that is disturbed", actor.runs(rig, &cast.session, &stage).await?.outcome));
+        for (which, outcome) in outcomes {
+            let set = !matches!(outcome, Outcome::Unset | Outcome::Unknown(_));
+            cast.saw(actor, &format!("says how a run ended {which}"), set, outcome.told());
+        }
+    }
+    cast.over()
+}
+
+/// Lets hook and machine fail.
+fn disturb(stage: &crate::stage::Stage) {
+    stage.provisioning.set(HookAnswer::Failed);
+    stage.breaks_at.set(Some(0));
+}
+
+async fn expected_is_data(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &Kind::ALL).await?;
+    for actor in &cast.actors {
+        let stage = actor.stage(rig)?;
+        disturb(&stage);
+        let outcome = actor.runs(rig, &cast.session, &stage).await?.outcome;
+        cast.saw(actor, "throws nothing when hook and machine fail", !outcome.threw(), outcome.told());
+        if let Some(fails) = &actor.part.fails {
+            let running = actor.start(rig, &cast.session, &actor.stage(rig)?, fails).await?;
+            let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
+            cast.saw(actor, "fails as the scenario says", outcome.is_failure(), outcome.told());
+        }
+    }
+    cast.over()
+}
+
+async fn null_arguments(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &Kind::ALL).await?;
+    for actor in &cast.actors {
+        let (stage, good) = (actor.stage(rig)?, actor.good());
+        let running = actor.start_with(rig, &cast.session, &stage, &good, Lent::Nothing).await?;
+        let ended = running.end(rig, actor.grace()).await;
+        let answered = ended.is_some();
+        let observed = ended.map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
+        cast.saw(actor, "answers a run without capabilities", answered, observed);
+        rig.sleep(MOMENT).await;
+        let alive = cast.session.plugin.ended().is_none() && cast.session.host.open_connections() > 0;
+        if !cast.saw(
+            actor,
+            "goes on afterwards",
+            alive,
+            if alive { "it runs" } else { "it has ended" }.to_owned(),
+        ) {
+            break;
+        }
+        let outcome = actor.runs(rig, &cast.session, &actor.stage(rig)?).await?.outcome;
+        cast.saw(actor, "does its next run well", outcome.is_good(), outcome.told());
+    }
+    cast.over()
+}
+
+async fn message_out(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &Kind::ALL).await?;
+    for actor in &cast.actors {
+        let much: &Value = actor.part.much.as_ref().unwrap_or(&Value::Null);
+        let config = if much.is_null() { actor.good() } else { much.clone() };
+        let running = actor.start(rig, &cast.session, &actor.stage(rig)?, &config).await?;
+        actor.ends(rig, &cast.session, &running).await?;
+    }
+    let largest = cast.session.host.from_plugin().iter().map(|entry| entry.bytes).max().unwrap_or_default();
+    cast.session.plugin.saw(
+        "no message is larger than 8 MiB",
+        largest <= LARGEST,
+        format!("the largest has {largest} bytes"),
+    );
+    cast.over()
+}
+
+async fn unicode(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &Kind::ALL).await?;
+    for actor in &cast.actors {
+        let config = match (&actor.part.echo, actor.kind) {
+            (Some(echo), _) => echo.clone(),
+            (None, Kind::Hook | Kind::Command) if actor.speaks_text() => Value::Null,
+            _ => {
+                cast.lacks(actor, "`echo`");
+                continue;
+            }
+        };
+        let stage = actor.stage(rig)?;
+        stage.ui.set(Reply::Now);
+        let running = actor.start(rig, &cast.session, &stage, &config).await?;
+        let ended = actor.ends(rig, &cast.session, &running).await?;
+        let traces = stage.traces(&ended).await;
+        let kept = traces.contains(TEXT);
+        let observed =
+            if kept { "it came".to_owned() } else { format!("it came nowhere; {}", ended.outcome.told()) };
+        cast.saw(actor, &format!("yields {TEXT:?} as it was given"), kept, observed);
+    }
+    cast.over()
+}

@@ -1,0 +1,115 @@
+//! Ui.
+
+use std::time::Duration;
+
+use crate::check::{Check, Checked, Class, Level};
+use crate::components::Kind;
+use crate::rig::Rig;
+use crate::stage::{Cast, Reply};
+
+const MOMENT: Duration = Duration::from_millis(200);
+/// How long each call of the Ui takes, where the order is looked at.
+const LATE: Duration = Duration::from_millis(10);
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "ui.order",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "says things in order",
+        why: "A log whose lines are shuffled tells another story.",
+        seen: "A run whose words the scenario knows, with a Ui that answers late.",
+        budgets: &[],
+        mutants: &["parallel-say", "loses-a-line"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(order(rig)),
+    },
+    Check {
+        id: "ui.ask-refused",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "takes no answer for an answer",
+        why: "Most builds run where nobody can be asked.",
+        seen: "A run that asks, with a Ui that refuses every question.",
+        budgets: &[],
+        mutants: &["ask-loops"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(ask_refused(rig)),
+    },
+    Check {
+        id: "ui.host-error",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "winds down when the Ui fails",
+        why: "A host whose Ui fails is about to go; work that hangs on it outlives it.",
+        seen: "Every call of the Ui that is lent throws.",
+        budgets: &[],
+        mutants: &["ignores-say-errors"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(host_error(rig)),
+    },
+];
+
+async fn order(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &Kind::ALL).await?;
+    for actor in &cast.actors {
+        if actor.part.says.is_empty() {
+            cast.lacks(actor, "`says`");
+            continue;
+        }
+        let stage = actor.stage(rig)?;
+        stage.ui.set(Reply::After(LATE));
+        actor.runs(rig, &cast.session, &stage).await?;
+        let said = stage.said();
+        let mut at = 0;
+        let missing = actor.part.says.iter().map(|one| stage.filled_text(one)).find(|wanted| {
+            let found = said[at..].find(wanted.as_str());
+            at += found.map_or(0, |found| found + wanted.len());
+            found.is_none()
+        });
+        let observed = match &missing {
+            None => "it did".to_owned(),
+            Some(missing) => format!("{missing:?} is missing or too early in {said:?}"),
+        };
+        cast.saw(actor, "says everything in order", missing.is_none(), observed);
+    }
+    cast.over()
+}
+
+async fn ask_refused(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &Kind::ALL).await?;
+    for actor in &cast.actors {
+        let Some(asks) = &actor.part.asks else {
+            cast.lacks(actor, "run that asks");
+            continue;
+        };
+        let stage = actor.stage(rig)?;
+        let running = actor.start(rig, &cast.session, &stage, asks).await?;
+        let ended = running.end(rig, actor.grace()).await;
+        let count = stage.diary.count("Ui.ask");
+        let observed =
+            ended.as_ref().map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
+        let observed = format!("{observed}, after {count} questions");
+        cast.saw(actor, "ends though its question is refused", ended.is_some() && count > 0, observed);
+    }
+    cast.over()
+}
+
+async fn host_error(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &Kind::ALL).await?;
+    for actor in &cast.actors {
+        let stage = actor.stage(rig)?;
+        stage.ui.set(Reply::Fails);
+        let running = actor.start(rig, &cast.session, &stage, &actor.good()).await?;
+        let ended = running.end(rig, actor.grace()).await;
+        if !stage.diary.acts().iter().any(|act| act.name.starts_with("Ui.")) {
+            cast.lacks(actor, "run that says something");
+            continue;
+        }
+        let observed =
+            ended.as_ref().map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
+        let data = ended.as_ref().is_some_and(|ended| !ended.outcome.threw());
+        cast.saw(actor, "ends with an outcome when its Ui fails", data, observed);
+    }
+    cast.over()
+}

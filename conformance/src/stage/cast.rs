@@ -1,0 +1,248 @@
+//! Who plays: the components of a plugin of which a scenario says something.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use packwire_schema::component_capnp::{command, component};
+use packwire_schema::hook_capnp::hook;
+use serde_json::Value;
+
+use super::run::{Lent, start_command, start_hook};
+use super::{Ended, Running, Stage};
+use crate::check::{Checked, Stop};
+use crate::components::{Kind, offered};
+use crate::rig::{Attached, ChildWatch, Manners, Rig};
+use crate::scenario::Part;
+use crate::talk::{Object, Preparer, Schema};
+
+/// How long a run may take that nobody keeps waiting, if the scenario does not say.
+const RUN: f64 = 60.0;
+/// How long a cancelled run may take, if the scenario does not say.
+const GRACE: f64 = 60.0;
+
+/// A session, and the components in it that can be run.
+pub(crate) struct Cast {
+    pub(crate) session: Attached,
+    pub(crate) actors: Vec<Actor>,
+    /// Components of the kinds that were asked for, of which no scenario says anything.
+    missing: Vec<String>,
+    /// What was not in the scenario, although the kind is there.
+    untried: std::cell::RefCell<Vec<String>>,
+}
+
+/// A component that can be run.
+pub(crate) struct Actor {
+    /// ``builder `custom-cloud` ``.
+    pub(crate) title: String,
+    pub(crate) kind: Kind,
+    pub(crate) part: Part,
+    pub(crate) offer: Offer,
+}
+
+/// Its capability.
+pub(crate) enum Offer {
+    Prepares(Preparer),
+    Hook(hook::Client),
+    Command(command::Client),
+}
+
+impl Cast {
+    /// Attaches, and finds the components of these kinds.
+    pub(crate) async fn assemble(rig: &Rig, kinds: &[Kind]) -> Result<Self, Stop> {
+        if !rig.offers_one_of(kinds) {
+            let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
+            return Err(Stop::NotApplicable(format!("it offers no {}", words.join(", no "))));
+        }
+        Self::in_session(rig, kinds, rig.attach(Manners::default()).await?)
+    }
+
+    /// Finds the components of these kinds in a session.
+    pub(crate) fn in_session(rig: &Rig, kinds: &[Kind], session: Attached) -> Result<Self, Stop> {
+        let (mut actors, mut missing) = (Vec::new(), Vec::new());
+        let components =
+            session.plugin.read("the list of components", session.hello.read().and_then(offered))?;
+        for one in &components {
+            let Some(kind) = one.kind.filter(|kind| kinds.contains(kind)) else { continue };
+            let offer = match one.reader.which() {
+                Ok(component::Hook(Ok(client))) => Some(Offer::Hook(client)),
+                Ok(component::Command(Ok(client))) => Some(Offer::Command(client)),
+                _ => Preparer::of(one).map(Offer::Prepares),
+            };
+            let Some(offer) = offer else { continue };
+            match part_of(rig, kind, &one.name, &offer) {
+                Some(part) => actors.push(Actor { title: one.title.clone(), kind, part, offer }),
+                None => missing.push(one.title.clone()),
+            }
+        }
+        let untried = std::cell::RefCell::default();
+        match (actors.is_empty(), missing.is_empty()) {
+            (true, true) => {
+                let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
+                Err(Stop::NotApplicable(format!("it offers no {}", words.join(", no "))))
+            }
+            (true, false) => Err(needs_scenario(&missing)),
+            (false, _) => Ok(Self { session, actors, missing, untried }),
+        }
+    }
+
+    /// Records what a component promises.
+    pub(crate) fn saw(&self, actor: &Actor, promise: &str, held: bool, observed: String) -> bool {
+        self.session.plugin.saw(format!("the {} {promise}", actor.title), held, observed)
+    }
+
+    /// Looks at the children of the plugin from now on.
+    pub(crate) fn watch_children(&self, rig: &Rig) -> ChildWatch {
+        ChildWatch::begin(rig, &self.session.plugin)
+    }
+
+    /// Something that the rule needs is not in a component's part of the scenario.
+    pub(crate) fn lacks(&self, actor: &Actor, what: &str) {
+        self.untried.borrow_mut().push(format!("{what} for the {}", actor.title));
+    }
+
+    /// The end of a check: what was missing is said.
+    pub(crate) fn over(&self) -> Checked {
+        if !self.missing.is_empty() {
+            return Err(needs_scenario(&self.missing));
+        }
+        let untried = self.untried.borrow();
+        if !untried.is_empty() && !self.session.plugin.has_observations() {
+            return Err(Stop::NotApplicable(format!("the scenario has no {}", untried.join(", no "))));
+        }
+        Ok(())
+    }
+}
+
+fn needs_scenario(missing: &[String]) -> Stop {
+    Stop::NotExercised(format!("no --scenario says how to run the {}", missing.join(", the ")))
+}
+
+/// What the scenario says, or the schema's word that its examples are safe to run.
+fn part_of(rig: &Rig, kind: Kind, name: &str, offer: &Offer) -> Option<Part> {
+    let said = rig.scenario().and_then(|scenario| scenario.part(kind, name).cloned());
+    said.or_else(|| {
+        let Offer::Prepares(preparer) = offer else { return None };
+        let schema = Schema::of(&preparer.schema).filter(Schema::is_safe_to_run)?;
+        let example = schema.examples().into_iter().next().map(Value::Object)?;
+        Some(Part { run: Some(example), ..Part::default() })
+    })
+}
+
+impl Actor {
+    /// Whether it is a provisioner that needs a machine.
+    pub(crate) fn needs_communicator(&self) -> bool {
+        matches!(&self.offer, Offer::Prepares(preparer) if preparer.needs_communicator)
+    }
+
+    /// Whether what goes into it besides a configuration holds the text that is hard to keep.
+    pub(crate) fn speaks_text(&self) -> bool {
+        let data = self.part.data.iter().map(Value::to_string);
+        data.chain(self.part.arguments.iter().flatten().cloned()).any(|one| one.contains("${text}"))
+    }
+
+    /// What the probe found, for a report.
+    pub(crate) fn probed(&self, stage: &Stage, clean: bool) -> String {
+        let word = if clean { "succeeds" } else { "fails" };
+        format!("the probe {word}; left: {:?}", stage.files_made())
+    }
+
+    /// How long a cancelled run may take.
+    pub(crate) fn grace(&self) -> Duration {
+        Duration::from_secs_f64(self.part.grace.unwrap_or(GRACE))
+    }
+
+    /// A new stage for it.
+    pub(crate) fn stage(&self, rig: &Rig) -> Result<Rc<Stage>, Stop> {
+        Stage::set(rig, &self.part)
+    }
+
+    /// The configuration of a run that ends well; nothing for kinds without a configuration.
+    pub(crate) fn good(&self) -> Value {
+        self.part.run.clone().unwrap_or_default()
+    }
+
+    /// Prepares a configuration of the scenario, which has to be accepted.
+    pub(crate) async fn prepare(
+        &self,
+        rig: &Rig,
+        session: &Attached,
+        stage: &Stage,
+        config: &Value,
+    ) -> Result<Option<Object>, Stop> {
+        match &self.offer {
+            Offer::Prepares(preparer) => {
+                let config = stage.filled(config);
+                preparer.prepared(rig, session, &config, &stage.directory).await.map(Some)
+            }
+            Offer::Hook(_) | Offer::Command(_) => Ok(None),
+        }
+    }
+
+    /// Prepares, where the kind does that, and begins a run.
+    pub(crate) async fn start(
+        &self,
+        rig: &Rig,
+        session: &Attached,
+        stage: &Rc<Stage>,
+        config: &Value,
+    ) -> Result<Running, Stop> {
+        self.start_with(rig, session, stage, config, Lent::Everything).await
+    }
+
+    /// The same with less than everything lent.
+    pub(crate) async fn start_with(
+        &self,
+        rig: &Rig,
+        session: &Attached,
+        stage: &Rc<Stage>,
+        config: &Value,
+        lent: Lent,
+    ) -> Result<Running, Stop> {
+        let failed = |error| Stop::rig("a run cannot begin", error);
+        match &self.offer {
+            Offer::Prepares(_) => {
+                let object = self.prepare(rig, session, stage, config).await?;
+                let Some(object) = object else { return Err(Stop::Prerequisite) };
+                object.start_with(rig, stage, lent).map_err(failed)
+            }
+            Offer::Hook(client) => {
+                let data = self.part.data.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string);
+                let event = self.part.event.clone().unwrap_or_default();
+                Ok(start_hook(rig, client, stage, (&event, &stage.filled_text(&data)), lent))
+            }
+            Offer::Command(client) => {
+                let arguments = self.part.arguments.clone().unwrap_or_default();
+                let arguments: Vec<String> = arguments.iter().map(|one| stage.filled_text(one)).collect();
+                Ok(start_command(rig, client, stage, &arguments, lent))
+            }
+        }
+    }
+
+    /// A whole run of the good configuration that nothing disturbs; that it ends is a prerequisite.
+    pub(crate) async fn runs(&self, rig: &Rig, session: &Attached, stage: &Rc<Stage>) -> Result<Ended, Stop> {
+        let running = self.start(rig, session, stage, &self.good()).await?;
+        self.ends(rig, session, &running).await
+    }
+
+    /// The end of a run that nothing keeps waiting; without it the check ends.
+    pub(crate) async fn ends(&self, rig: &Rig, session: &Attached, running: &Running) -> Result<Ended, Stop> {
+        let within = Duration::from_secs_f64(self.part.within.unwrap_or(RUN));
+        match running.end(rig, within).await {
+            Some(ended) => Ok(ended),
+            None => session.plugin.lacks(
+                format!(
+                    "a run of the {} ends within {} s, so that the rule can be tried",
+                    self.title,
+                    within.as_secs_f64()
+                ),
+                "it did not end",
+            ),
+        }
+    }
+
+    /// Whether the scenario's probe says that nothing is left; none if there is no probe.
+    pub(crate) fn is_clean(&self, stage: &Stage) -> Option<bool> {
+        let line = stage.filled_text(self.part.clean.as_ref()?);
+        Some(crate::rig::succeeds(&line, &stage.directory))
+    }
+}

@@ -1,0 +1,164 @@
+//! The services of a host.
+
+use std::rc::Rc;
+
+use packwire_schema::environment_capnp::{environment, lease, ledger_entry};
+use packwire_schema::work_capnp::diagnostic;
+
+use super::{Stage, open};
+use crate::components::text;
+
+/// A file that stands where a private key would.
+const NO_KEY: &str = "the suite makes no keys\n";
+
+struct Environment {
+    stage: Rc<Stage>,
+    lane: usize,
+}
+
+impl Stage {
+    pub(super) fn lend_environment(self: &Rc<Self>) -> environment::Client {
+        capnp_rpc::new_client(Environment { stage: self.clone(), lane: self.lane() })
+    }
+}
+
+impl Environment {
+    async fn called(&self, name: &'static str, text: String) -> capnp::Result<()> {
+        self.stage.act(self.lane, name, text, &open()).await
+    }
+
+    fn lease(&self) -> lease::Client {
+        capnp_rpc::new_client(Given { stage: self.stage.clone(), lane: self.stage.lane() })
+    }
+
+    /// A new directory below that of the run.
+    fn directory(&self, name: &str) -> capnp::Result<String> {
+        let path = self.stage.directory.join(format!("{name}-{}", self.stage.lane()));
+        std::fs::create_dir_all(&path)?;
+        Ok(path.display().to_string())
+    }
+}
+
+fn refuse(mut list: capnp::struct_list::Builder<'_, diagnostic::Owned>, what: &str) {
+    let mut one = list.reborrow().get(0);
+    one.set_severity(diagnostic::Severity::Error);
+    one.set_summary(format!("the suite lends no {what}"));
+}
+
+impl environment::Server for Environment {
+    async fn communicator(
+        self: Rc<Self>,
+        params: environment::CommunicatorParams,
+        mut results: environment::CommunicatorResults,
+    ) -> capnp::Result<()> {
+        self.called("Environment.communicator", text(params.get()?.get_type())?).await?;
+        results.get().set_communicator(self.stage.lend_machine());
+        Ok(())
+    }
+
+    async fn cache(
+        self: Rc<Self>,
+        params: environment::CacheParams,
+        mut results: environment::CacheResults,
+    ) -> capnp::Result<()> {
+        self.called("Environment.cache", text(params.get()?.get_key())?).await?;
+        let directory = self.directory("cache")?;
+        results.get().set_path(format!("{directory}/entry"));
+        results.get().set_lease(self.lease());
+        Ok(())
+    }
+
+    async fn remember(
+        self: Rc<Self>,
+        params: environment::RememberParams,
+        mut results: environment::RememberResults,
+    ) -> capnp::Result<()> {
+        self.called("Environment.remember", text(params.get()?.get_entry())?).await?;
+        let given = Given { stage: self.stage.clone(), lane: self.stage.lane() };
+        results.get().set_entry(capnp_rpc::new_client(given));
+        Ok(())
+    }
+
+    async fn temp_dir(
+        self: Rc<Self>,
+        _: environment::TempDirParams,
+        mut results: environment::TempDirResults,
+    ) -> capnp::Result<()> {
+        self.called("Environment.tempDir", String::new()).await?;
+        results.get().set_path(self.directory("temp")?);
+        results.get().set_lease(self.lease());
+        Ok(())
+    }
+
+    async fn port(
+        self: Rc<Self>,
+        params: environment::PortParams,
+        mut results: environment::PortResults,
+    ) -> capnp::Result<()> {
+        self.called("Environment.port", String::new()).await?;
+        let params = params.get()?;
+        let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        match (params.get_min()..=params.get_max()).find(free) {
+            Some(port) => {
+                results.get().set_port(port);
+                results.get().set_lease(self.lease());
+            }
+            None => refuse(results.get().init_diagnostics(1), "such port"),
+        }
+        Ok(())
+    }
+
+    async fn serve(
+        self: Rc<Self>,
+        params: environment::ServeParams,
+        mut results: environment::ServeResults,
+    ) -> capnp::Result<()> {
+        self.called("Environment.serve", text(params.get()?.get_directory())?).await?;
+        refuse(results.get().init_diagnostics(1), "server");
+        Ok(())
+    }
+
+    async fn key_pair(
+        self: Rc<Self>,
+        params: environment::KeyPairParams,
+        mut results: environment::KeyPairResults,
+    ) -> capnp::Result<()> {
+        self.called("Environment.keyPair", text(params.get()?.get_type())?).await?;
+        let path = format!("{}/key", self.directory("key")?);
+        std::fs::write(&path, NO_KEY)?;
+        results.get().set_public_key("ssh-ed25519 AAAA conformance");
+        results.get().set_private_key_path(&path);
+        results.get().set_lease(self.lease());
+        Ok(())
+    }
+}
+
+/// A lease, or an entry of the ledger.
+struct Given {
+    stage: Rc<Stage>,
+    lane: usize,
+}
+
+impl lease::Server for Given {
+    async fn close(self: Rc<Self>, _: lease::CloseParams, _: lease::CloseResults) -> capnp::Result<()> {
+        self.stage.act(self.lane, "Lease.close", String::new(), &open()).await
+    }
+}
+
+impl ledger_entry::Server for Given {
+    async fn update(
+        self: Rc<Self>,
+        params: ledger_entry::UpdateParams,
+        _: ledger_entry::UpdateResults,
+    ) -> capnp::Result<()> {
+        self.stage.act(self.lane, "LedgerEntry.update", text(params.get()?.get_entry())?, &open()).await
+    }
+
+    async fn settle(
+        self: Rc<Self>,
+        _: ledger_entry::SettleParams,
+        _: ledger_entry::SettleResults,
+    ) -> capnp::Result<()> {
+        self.stage.act(self.lane, "LedgerEntry.settle", String::new(), &open()).await
+    }
+}

@@ -1,0 +1,87 @@
+//! The hook that is lent to builders.
+
+use std::rc::Rc;
+
+use packwire_schema::hook_capnp::hook;
+use packwire_schema::work_capnp::diagnostic::Severity;
+
+use super::Stage;
+use crate::components::text;
+
+/// What the hook answers to `packer_provision`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum HookAnswer {
+    #[default]
+    Done,
+    Failed,
+}
+
+struct Hook {
+    stage: Rc<Stage>,
+    lane: usize,
+}
+
+impl Stage {
+    pub(super) fn lend_hook(self: &Rc<Self>) -> hook::Client {
+        capnp_rpc::new_client(Hook { stage: self.clone(), lane: self.lane() })
+    }
+}
+
+impl hook::Server for Hook {
+    /// While the gate is held, only the cancellation that was passed ends the call.
+    async fn run(
+        self: Rc<Self>,
+        params: hook::RunParams,
+        mut results: hook::RunResults,
+    ) -> capnp::Result<()> {
+        let stage = &self.stage;
+        let lent = params.get()?;
+        let event = text(lent.get_event())?;
+        let number = stage.diary.begin(self.lane, "Hook.run", event.clone(), 0);
+        self.write_down(lent).await?;
+        let cancellation = lent.get_cancellation();
+        let stopped = async {
+            match cancellation {
+                Ok(cancellation) if cancellation.wait_request().send().promise.await.is_ok() => {}
+                _ => std::future::pending().await,
+            }
+        };
+        let mut outcome = results.get().init_outcome();
+        tokio::select! {
+            biased;
+            passed = stage.hook.pass() => {
+                passed?;
+                match (event.as_str(), stage.provisioning.get()) {
+                    ("packer_provision", HookAnswer::Failed) => {
+                        let mut diagnostic = outcome.init_failed(1).get(0);
+                        diagnostic.set_severity(Severity::Error);
+                        diagnostic.set_summary("the suite lets the provisioning fail");
+                    }
+                    _ => outcome.set_done(()),
+                }
+            }
+            () = stopped => outcome.set_cancelled(()),
+        }
+        stage.diary.end(number);
+        Ok(())
+    }
+}
+
+impl Hook {
+    /// What came with the call: whether its Ui is there, and whether its communicator lives.
+    async fn write_down(&self, lent: hook::run_params::Reader<'_>) -> capnp::Result<()> {
+        let diary = &self.stage.diary;
+        let note = |name, text: String| diary.end(diary.begin(self.lane, name, text, 0));
+        note("Hook.data", text(lent.get_data())?);
+        note("Hook.ui", if lent.has_ui() { "there" } else { "null" }.to_owned());
+        if lent.has_communicator() {
+            let request = lent.get_communicator()?.info_request();
+            let told = match request.send().promise.await {
+                Ok(_) => "alive".to_owned(),
+                Err(error) => format!("dead: {}", error.extra),
+            };
+            note("Hook.communicator", told);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,285 @@
+//! The machine: a communicator that does as the scenario says.
+
+use std::rc::Rc;
+
+use packwire_schema::communicator_capnp::{communicator, exit, remote_process, tunnel};
+use packwire_schema::stream_capnp::byte_stream;
+use packwire_schema::work_capnp::{diagnostic::Severity, outcome};
+
+use super::stream::{Sink, end, write};
+use super::{Outcome, Stage, open};
+use crate::components::text;
+
+/// How commands end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// As the scenario says.
+    #[default]
+    Script,
+    Status(i32),
+    /// The connection is lost after half of the output.
+    Lost,
+}
+
+struct Machine {
+    stage: Rc<Stage>,
+    lane: usize,
+}
+
+impl Stage {
+    pub(super) fn lend_machine(self: &Rc<Self>) -> communicator::Client {
+        capnp_rpc::new_client(Machine { stage: self.clone(), lane: self.lane() })
+    }
+
+    /// How many calls the machine has had.
+    pub(crate) fn machine_steps(&self) -> usize {
+        self.steps.get()
+    }
+
+    /// One more call of the machine; it may be the one that throws.
+    fn step(&self) -> capnp::Result<()> {
+        let step = self.steps.replace(self.steps.get() + 1);
+        match self.breaks_at.get() {
+            Some(at) if step >= at => Err(capnp::Error::failed("the suite's machine is broken".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a command prints on both streams, and its status.
+    fn answer_to(&self, line: &str) -> (Vec<u8>, Vec<u8>, i32) {
+        let Some(answer) = self.part.machine.iter().find(|answer| line.contains(&answer.command)) else {
+            return (Vec::new(), Vec::new(), 0);
+        };
+        let repeat = answer.repeat.unwrap_or(1);
+        let printed = |text: &String| self.filled_text(text).repeat(repeat).into_bytes();
+        (printed(&answer.stdout), printed(&answer.stderr), answer.status)
+    }
+}
+
+impl Machine {
+    async fn called(&self, name: &'static str, text: String) -> capnp::Result<()> {
+        self.stage.act(self.lane, name, text, &open()).await?;
+        self.stage.step()
+    }
+}
+
+fn fail(outcome: outcome::Builder<'_>, summary: &str) {
+    let mut diagnostic = outcome.init_failed(1).get(0);
+    diagnostic.set_severity(Severity::Error);
+    diagnostic.set_summary(summary);
+}
+
+impl communicator::Server for Machine {
+    async fn info(
+        self: Rc<Self>,
+        _: communicator::InfoParams,
+        mut results: communicator::InfoResults,
+    ) -> capnp::Result<()> {
+        self.called("Communicator.info", String::new()).await?;
+        let mut info = results.get().init_info();
+        info.set_type("conformance");
+        info.set_system("linux");
+        info.set_host("192.0.2.1");
+        info.set_port(22);
+        info.set_user("root");
+        Ok(())
+    }
+
+    async fn command(
+        self: Rc<Self>,
+        params: communicator::CommandParams,
+        mut results: communicator::CommandResults,
+    ) -> capnp::Result<()> {
+        let command = params.get()?.get_command()?;
+        let line = text(command.get_line())?;
+        self.called("Communicator.command", line.clone()).await?;
+        let stage = self.stage.clone();
+        if command.get_stdin() {
+            results.get().set_stdin(stage.lend_stream(&Rc::default()));
+        }
+        let lane = stage.lane();
+        results.get().set_process(capnp_rpc::new_client(Process { stage, lane, line }));
+        Ok(())
+    }
+
+    async fn upload(
+        self: Rc<Self>,
+        params: communicator::UploadParams,
+        mut results: communicator::UploadResults,
+    ) -> capnp::Result<()> {
+        let params = params.get()?;
+        let (path, size) = (text(params.get_path())?, params.get_file()?.get_size());
+        self.called("Communicator.upload", path.clone()).await?;
+        let stage = self.stage.clone();
+        let sink = Sink::ending_in(move |bytes| {
+            if size >= 0 && usize::try_from(size) != Ok(bytes.len()) {
+                return Some(format!("{} bytes came, {size} were announced", bytes.len()));
+            }
+            stage.files.borrow_mut().insert(path, bytes.to_vec());
+            None
+        });
+        results.get().set_content(self.stage.lend_stream(&sink));
+        Ok(())
+    }
+
+    async fn download(
+        self: Rc<Self>,
+        params: communicator::DownloadParams,
+        mut results: communicator::DownloadResults,
+    ) -> capnp::Result<()> {
+        let params = params.get()?;
+        let path = text(params.get_path())?;
+        self.called("Communicator.download", path.clone()).await?;
+        let content = params.get_content()?;
+        let bytes = self.stage.files.borrow().get(&path).cloned();
+        let mut answer = results.get();
+        let Some(bytes) = bytes else {
+            content.abort_request().send().promise.await?;
+            fail(answer.init_outcome(), &format!("there is no file {path} on the suite's machine"));
+            return Ok(());
+        };
+        answer.reborrow().init_file().set_size(i64::try_from(bytes.len()).unwrap_or(-1));
+        match super::pour(&content, &bytes).await? {
+            Outcome::Done => answer.init_outcome().set_done(()),
+            other => fail(answer.init_outcome(), &format!("the content ended with {}", other.told())),
+        }
+        Ok(())
+    }
+
+    async fn upload_tree(
+        self: Rc<Self>,
+        params: communicator::UploadTreeParams,
+        mut results: communicator::UploadTreeResults,
+    ) -> capnp::Result<()> {
+        self.called("Communicator.uploadTree", text(params.get()?.get_path())?).await?;
+        results.get().set_archive(self.stage.lend_stream(&Rc::default()));
+        Ok(())
+    }
+
+    async fn download_tree(
+        self: Rc<Self>,
+        params: communicator::DownloadTreeParams,
+        mut results: communicator::DownloadTreeResults,
+    ) -> capnp::Result<()> {
+        let params = params.get()?;
+        self.called("Communicator.downloadTree", text(params.get_path())?).await?;
+        // An archive without an entry is two blocks of zeros.
+        match super::pour(&params.get_archive()?, &[0; 1024]).await? {
+            Outcome::Done => results.get().init_outcome().set_done(()),
+            other => fail(results.get().init_outcome(), &format!("the archive ended with {}", other.told())),
+        }
+        Ok(())
+    }
+
+    async fn dial(
+        self: Rc<Self>,
+        params: communicator::DialParams,
+        mut results: communicator::DialResults,
+    ) -> capnp::Result<()> {
+        self.called("Communicator.dial", text(params.get()?.get_host())?).await?;
+        results.get().set_tunnel(capnp_rpc::new_client(Nowhere));
+        results.get().set_outgoing(self.stage.lend_stream(&Rc::default()));
+        Ok(())
+    }
+
+    async fn close(
+        self: Rc<Self>,
+        _: communicator::CloseParams,
+        _: communicator::CloseResults,
+    ) -> capnp::Result<()> {
+        self.stage.act(self.lane, "Communicator.close", String::new(), &open()).await
+    }
+}
+
+/// A tunnel from a machine without a network.
+struct Nowhere;
+
+impl tunnel::Server for Nowhere {
+    async fn run(self: Rc<Self>, _: tunnel::RunParams, mut results: tunnel::RunResults) -> capnp::Result<()> {
+        fail(results.get().init_outcome(), "the suite's machine has no network");
+        Ok(())
+    }
+
+    async fn close(self: Rc<Self>, _: tunnel::CloseParams, _: tunnel::CloseResults) -> capnp::Result<()> {
+        Ok(())
+    }
+}
+
+/// One command.
+struct Process {
+    stage: Rc<Stage>,
+    lane: usize,
+    line: String,
+}
+
+impl remote_process::Server for Process {
+    async fn run(
+        self: Rc<Self>,
+        params: remote_process::RunParams,
+        mut results: remote_process::RunResults,
+    ) -> capnp::Result<()> {
+        let Self { stage, lane, line } = &*self;
+        let number = stage.diary.begin(*lane, "RemoteProcess.run", line.clone(), 0);
+        stage.step()?;
+        let params = params.get()?;
+        let (stdout, stderr) = (params.get_stdout()?, params.get_stderr()?);
+        let cancellation = params.get_cancellation()?;
+        let stopped = async {
+            if cancellation.wait_request().send().promise.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let mut exit = results.get().init_exit();
+        // Held, only the cancellation that was passed ends the command.
+        tokio::select! {
+            biased;
+            passed = stage.commands.pass() => {
+                passed?;
+                stage.end_as(stage.print(line, &stdout, &stderr).await?, exit.reborrow());
+            }
+            () = stopped => {
+                end(&stdout).await?;
+                end(&stderr).await?;
+                exit.set_cancelled(());
+            }
+        }
+        stage.diary.end(number);
+        Ok(())
+    }
+
+    async fn close(
+        self: Rc<Self>,
+        _: remote_process::CloseParams,
+        _: remote_process::CloseResults,
+    ) -> capnp::Result<()> {
+        self.stage.act(self.lane, "RemoteProcess.close", String::new(), &open()).await
+    }
+}
+
+impl Stage {
+    /// Writes what a command prints; answers its status.
+    async fn print(
+        &self,
+        line: &str,
+        stdout: &byte_stream::Client,
+        stderr: &byte_stream::Client,
+    ) -> capnp::Result<i32> {
+        let (out, err, status) = self.answer_to(line);
+        let out = if self.ending.get() == Ending::Lost { &out[..out.len() / 2] } else { &out };
+        for (stream, bytes) in [(stdout, out), (stderr, &err[..])] {
+            for chunk in bytes.chunks(16 << 10) {
+                write(stream, chunk).await?;
+            }
+            end(stream).await?;
+        }
+        Ok(status)
+    }
+
+    fn end_as(&self, status: i32, mut exit: exit::Builder<'_>) {
+        match self.ending.get() {
+            Ending::Script => exit.set_status(status),
+            Ending::Status(status) => exit.set_status(status),
+            Ending::Lost => exit.set_lost("the suite lost the connection to its machine"),
+        }
+    }
+}
