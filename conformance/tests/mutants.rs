@@ -138,6 +138,7 @@ fn the_reference_plugins_pass_every_check_that_applies_to_them() {
         "hook-timings",
         "post-processor-checksum",
         "post-processor-compress",
+        "post-processor-manifest",
         "provisioner-file",
         "provisioner-shell",
         "provisioner-shell-local",

@@ -176,11 +176,18 @@ async fn destroy_twice(rig: &Rig) -> Checked {
     cast.over()
 }
 
+fn is_of_input(actor: &Actor, path: &str) -> bool {
+    let mut names = actor.part.input.iter().flat_map(|input| input.files.keys());
+    names.any(|name| std::path::Path::new(path).ends_with(name))
+}
+
 async fn destroy_real(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, MAKERS).await?;
     for actor in &cast.actors {
         let Some(artifact) = made(rig, &cast, actor).await? else { continue };
-        let files = Info::of(rig, &artifact).await.map(|info| info.files).unwrap_or_default();
+        let mut files = Info::of(rig, &artifact).await.map(|info| info.files).unwrap_or_default();
+        // What was handed on belongs to whoever made it.
+        files.retain(|path| !is_of_input(actor, path));
         let there = |path: &&String| std::path::Path::new(path.as_str()).exists();
         if files.is_empty() {
             cast.lacks(actor, "artifact with files");
