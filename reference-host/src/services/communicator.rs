@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use packwire_wire::{
-    CommandIo, Communicator, CommunicatorInfo, Exit, FileInfo, OfferedCancellation, Outcome,
+    CommandIo, Communicator, CommunicatorInfo, Diagnostic, Exit, FileInfo, OfferedCancellation, Outcome,
     RemoteCancellation, RemoteCommand, RemoteCommunicator, StreamReceiver, StreamSender, TunnelIo, pipe,
 };
 use tokio_util::sync::CancellationToken;
@@ -109,7 +109,8 @@ impl Communicator for Wrapped {
         let CommandIo { stdin, stdout, stderr, cancellation } = io;
         let (process, remote_stdin) = match self.inner.command(command).await {
             Ok(started) => started,
-            Err(broken) => return Exit::Lost(self.told(broken).await),
+            // The plugin is gone or broken, and not the machine: there is nothing to wait for.
+            Err(broken) => return Exit::Failed(vec![Diagnostic::error(self.told(broken).await)]),
         };
         let ((out, output), (err, errors)) = (pipe(), pipe());
         let cancelled = cancellation.token().clone();

@@ -144,12 +144,12 @@ impl Pause {
     }
 }
 
-/// Whether the machine runs commands now.
+/// Whether the machine runs commands now, or never will: who cannot even start one has no connection to wait for.
 async fn answers(run: &ProvisionRun) -> Result<bool, Stop> {
     match machine::run(run.machine()?, ":", &run.cancellation, |_| std::future::ready(())).await {
-        Ok(Exit::Status(_) | Exit::Signal(_)) => Ok(true),
+        Ok(Exit::Status(_) | Exit::Signal(_) | Exit::Failed(_)) | Err(Stop::Failed(_)) => Ok(true),
         Ok(Exit::Cancelled) | Err(Stop::Cancelled) => Err(Stop::Cancelled),
-        Ok(Exit::Lost(_) | Exit::Failed(_)) | Err(Stop::Failed(_)) => Ok(false),
+        Ok(Exit::Lost(_)) => Ok(false),
     }
 }
 
