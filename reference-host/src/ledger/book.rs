@@ -105,8 +105,13 @@ impl Book {
             lock.ok_or_else(|| io::Error::other("somebody else has taken it"))
         });
         let lock = begun.map_err(&unwritten)?;
-        write(&new, RECORD, &record)?;
-        fs::rename(&new, &directory).and_then(|()| sync(ledger)).map_err(unwritten)?;
+        let recorded = write(&new, RECORD, &record)
+            .and_then(|()| fs::rename(&new, &directory).and_then(|()| sync(ledger)).map_err(unwritten));
+        if recorded.is_err() {
+            // Where it is in its place already, `recover` finds nothing to do.
+            drop(sweep(&new));
+        }
+        recorded?;
         let entries = BTreeMap::new();
         Ok(Self { directory, record, entries, unreadable: Vec::new(), next: 0, _lock: lock })
     }
