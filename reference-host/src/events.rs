@@ -118,11 +118,18 @@ impl Events {
             let mut data = scene.generated.clone();
             data.extend(self.0.about.clone());
             data.extend(about.clone());
-            // Who watches is told also of what ends by a cancellation.
-            let stop = CancellationToken::new();
-            if let Err(failure) = self.hook(hook, scene, data, &stop).await {
-                self.0.ui.error(&format!("at {event}: {failure}"));
+            match self.hook(hook, scene, data, &self.stop_of_a_watcher()).await {
+                Ok(()) | Err(Failure::Cancelled) => {}
+                Err(failure) => self.0.ui.error(&format!("at {event}: {failure}")),
             }
+        }
+    }
+
+    /// Who watches stops with the build, and is told also of what ends by a cancellation.
+    fn stop_of_a_watcher(&self) -> CancellationToken {
+        match self.0.cancelled.is_cancelled() {
+            true => CancellationToken::new(),
+            false => self.0.cancelled.child_token(),
         }
     }
 

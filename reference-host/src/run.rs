@@ -112,6 +112,9 @@ impl Run {
     async fn make_with(&self, build: ReadyBuild, around: Around) -> Result<Vec<String>, Failure> {
         let ReadyBuild { name, builder, hooks: _, steps, sequences } = build;
         let Around { ui, services, cancelled, .. } = &around;
+        if cancelled.is_cancelled() {
+            return Err(Failure::Cancelled);
+        }
         let who = builder.who();
         let provisioning = Provisioning::new(steps, around.clone());
         let lent = BuildLent {
