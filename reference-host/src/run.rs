@@ -6,7 +6,9 @@ mod post_process;
 use std::sync::Arc;
 use std::time::Instant;
 
-use packwire_wire::{BuildLent, BuildOutcome, Built, Context, OfferedHook, RemoteArtifact, limits};
+use packwire_wire::{
+    ArtifactInfo, BuildLent, BuildOutcome, Built, Context, OfferedHook, RemoteArtifact, limits,
+};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -184,13 +186,28 @@ async fn finished(
     Ok((Some(Made::describe(who, artifact, running).await?), generated))
 }
 
+/// The descriptions of these artifacts; one that a post-processor handed on as it was is the same.
+fn listed_once(artifacts: impl Iterator<Item = ArtifactInfo>) -> Vec<String> {
+    let mut listed: Vec<ArtifactInfo> = Vec::new();
+    for artifact in artifacts {
+        let is_same = |other: &ArtifactInfo| {
+            (&other.builder_id, &other.id, &other.description)
+                == (&artifact.builder_id, &artifact.id, &artifact.description)
+        };
+        if !listed.iter().any(is_same) {
+            listed.push(artifact);
+        }
+    }
+    listed.into_iter().map(|artifact| artifact.description).collect()
+}
+
 /// The descriptions of what is there. The summary tells of no artifact of a build that failed, so that is told here.
 async fn told(ui: &BuildUi, processed: Processed) -> Result<Vec<String>, Failure> {
     let Processed { artifacts, failures } = processed;
     for made in &artifacts {
         made.close().await;
     }
-    let descriptions: Vec<String> = artifacts.into_iter().map(|made| made.info.description).collect();
+    let descriptions = listed_once(artifacts.into_iter().map(|made| made.info));
     let Some(failure) = Failure::all(failures) else { return Ok(descriptions) };
     for description in descriptions {
         ui.message(&format!("It stays: {description}"));
