@@ -28,7 +28,7 @@ impl Command for Stage {
                 run.cancellation.cancelled().await;
                 Err(Stop::Cancelled)
             }
-            Some("lent") => lent::each(&run).await,
+            Some("lent") => lent::each(&run.ui, &run.environment).await.map(|()| 0),
             Some("hold") => lent::hold(&run).await,
             Some("take") => lent::take(&run).await,
             Some("components") => components(&run).await,

@@ -24,6 +24,9 @@ pub(crate) struct Wanted {
     say: Option<String>,
     /// Why it finds nothing, if it does not.
     fail: Option<String>,
+    /// Whether it waits to be cancelled.
+    #[serde(default)]
+    waits: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -56,6 +59,10 @@ impl Query for Wanted {
     async fn run(self, run: QueryRun) -> Result<Found, Stop> {
         if let Some(text) = &self.say {
             run.ui.say(text.as_str()).await?;
+        }
+        if self.waits {
+            run.cancellation.cancelled().await;
+            return Err(Stop::Cancelled);
         }
         let Self { text, number, list, password, .. } = self;
         self.fail.map_or(Ok(Found { text, number, list, password }), |why| Err(Stop::failed(why)))

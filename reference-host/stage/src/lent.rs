@@ -1,4 +1,4 @@
-//! What a run can be lent, used by a command as its arguments say.
+//! What a run can be lent, used by a command as its arguments say, and by a build.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -6,11 +6,10 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use packwire_plugin::{CommandRun, Diagnostic, Stop};
+use packwire_plugin::{CommandRun, Diagnostic, Environment, Stop, Ui};
 
 /// One of each, and given back.
-pub(crate) async fn each(run: &CommandRun) -> Result<u8, Stop> {
-    let (ui, lent) = (&run.ui, &run.environment);
+pub(crate) async fn each(ui: &Ui, lent: &Environment) -> Result<(), Stop> {
     let cached = lent.cache("https://example/a.iso?b=c", false).await??;
     fs::write(&cached.given, "image").map_err(|error| Stop::failed(error.to_string()))?;
     ui.say(format!("cache: {}", cached.given.ends_with(".iso"))).await?;
@@ -37,9 +36,15 @@ pub(crate) async fn each(run: &CommandRun) -> Result<u8, Stop> {
     keys.close().await?;
     ui.say(format!("after the end: {}", Path::new(&keys.given.private_key_path).exists())).await?;
     ui.say(format!("another type: {}", why(lent.key_pair("dsa").await?))).await?;
-    ui.say(format!("an entry: {}", why(lent.remember("thing").await?))).await?;
+    match lent.remember("thing").await? {
+        Ok(entry) => {
+            entry.settle().await?;
+            ui.say("an entry: settled").await?;
+        }
+        refused => ui.say(format!("an entry: {}", why(refused))).await?,
+    }
     // The directory is the host's to take back.
-    Ok(0)
+    Ok(())
 }
 
 /// Holds a key of the cache until it is stopped, and then writes into the file.

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::lent;
 use crate::thing::Thing;
 
 /// The builder.
@@ -25,6 +26,14 @@ pub(crate) struct Scene {
     /// What else it generates.
     #[serde(default)]
     generated: Map<String, Value>,
+    /// Whether it uses one of each thing that the host lends.
+    #[serde(default)]
+    uses_lent: bool,
+    /// Why there is no machine, if there is none.
+    fail: Option<String>,
+    /// Whether it waits, before there is a machine, to be cancelled.
+    #[serde(default)]
+    waits: bool,
     #[serde(skip)]
     directory: PathBuf,
     #[serde(skip)]
@@ -49,6 +58,17 @@ impl Builder for Stage {
 
 impl Build for Scene {
     async fn run(self, run: BuildRun) -> Result<Built, Stop> {
+        if self.uses_lent {
+            lent::each(&run.ui, &run.environment).await?;
+        }
+        if self.waits {
+            run.ui.say("Waiting for a machine").await?;
+            run.cancellation.cancelled().await;
+            return Err(Stop::Cancelled);
+        }
+        if let Some(why) = self.fail {
+            return Err(Stop::failed(why));
+        }
         let mut generated = self.generated;
         generated.insert("ID".to_owned(), json!("scene-1"));
         let generated = Value::Object(generated);
@@ -82,6 +102,9 @@ pub(crate) struct Words {
     open: Option<String>,
     /// Why it fails, if it does.
     fail: Option<String>,
+    /// Whether it waits to be cancelled.
+    #[serde(default)]
+    waits: bool,
 }
 
 fn once() -> u32 {
@@ -116,6 +139,10 @@ impl Provision for Words {
         if let (Some(kind), Some(environment)) = (&self.open, &run.environment) {
             let communicator = environment.communicator(kind.as_str(), "{}").await??;
             run.ui.message(format!("opened {}", communicator.info().await?.kind)).await?;
+        }
+        if self.waits {
+            run.cancellation.cancelled().await;
+            return Err(Stop::Cancelled);
         }
         self.fail.map_or(Ok(()), |why| Err(Stop::failed(why)))
     }

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         .data_source("stage", data::Stage)
         .hook("stage", "Tells of each event", hook::Telling)
         .hook("stage-failing", "Fails at each event", hook::Failing)
+        .hook("stage-waiting", "Waits at each event until it is cancelled", hook::Waiting)
         .command("stage", command::Stage)
         .serve()
 }

@@ -8,7 +8,7 @@ mod programs;
 mod run;
 mod said;
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -175,9 +175,16 @@ impl World {
 
     /// Starts a command line, words parted by spaces.
     pub(crate) fn start<'world>(&'world self, line: &str) -> Run<'world> {
+        self.start_through(&[], line)
+    }
+
+    /// The same through a command that runs another one, words of its own first.
+    pub(crate) fn start_through<'world>(&'world self, through: &[&str], line: &str) -> Run<'world> {
+        let mut words = through.iter().map(AsRef::<OsStr>::as_ref).chain([programs::packwire().as_os_str()]);
         #[expect(clippy::disallowed_methods, reason = "`Run` owns it, and the world all that it starts")]
-        let mut command = Command::new(programs::packwire());
+        let mut command = Command::new(words.next().unwrap());
         command
+            .args(words)
             .args(line.split_whitespace())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
