@@ -103,6 +103,18 @@ fn what_the_ledger_has_no_room_for_is_not_made() {
     assert!(!world.path("out").exists());
 }
 
+#[test]
+fn what_the_ledger_has_no_more_room_for_is_removed() {
+    let template = r#"{"builders": [{"type": "file", "content": "x", "target": "out/note"}]}"#;
+    let world = World::with(&[FILE]).template(template);
+    let small = world.path("small").display().to_string();
+    let world = world.variable("XDG_STATE_HOME", &small);
+    // Two pages are for the run and what it is about to make, and there is none for what it has made.
+    let fill = format!("head -c {} /dev/zero > small/full", (1 << 20) - 2 * rustix::param::page_size());
+    assert_snapshot!(run(&world, &fill, "build template.json"));
+    assert!(!world.path("out").exists());
+}
+
 /// Where root filesystems are entered depends on the machine.
 fn without_isolation(said: &str) -> String {
     said.lines().filter(|line| !line.contains("Commands run")).collect::<Vec<_>>().join("\n")

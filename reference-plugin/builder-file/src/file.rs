@@ -136,6 +136,9 @@ impl Order {
             draft.flush().await
         };
         written.await.map_err(|error: io::Error| match &self.from {
+            _ if is_of_the_disk(&error) => {
+                Stop::failed(format!("{} cannot be written: {error}", self.target.display()))
+            }
             Origin::Content(_) => Stop::failed(format!("the content cannot be written: {error}")),
             Origin::Source(source) => {
                 Diagnostic::error(format!("{} cannot be copied: {error}", source.display()))
@@ -144,6 +147,12 @@ impl Order {
             }
         })
     }
+}
+
+/// Whether there is no room for what is written, whatever it is read from.
+fn is_of_the_disk(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
 }
 
 #[cfg(test)]
