@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::{Outcome, Stop};
 use crate::checks;
@@ -137,6 +138,7 @@ fn run_to_end(job: Job) -> io::Result<Answer> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let parent_gone = {
         let _entered = runtime.enter();
+        let_signals_through()?;
         watch_parent()?
     };
     let work = async {
@@ -153,6 +155,15 @@ fn run_to_end(job: Job) -> io::Result<Answer> {
         drop(std::fs::remove_dir_all(root));
     }
     answer
+}
+
+/// A signal that we inherited as ignored, as from a shell that started us in the background, would be ignored by the
+/// plugin, too; one that we handle has its default there.
+fn let_signals_through() -> io::Result<()> {
+    for kind in [SignalKind::interrupt(), SignalKind::quit(), SignalKind::hangup()] {
+        drop(signal(kind)?);
+    }
+    Ok(())
 }
 
 /// Resolves when nobody holds the other end of our standard input any longer.

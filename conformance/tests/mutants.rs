@@ -16,7 +16,7 @@ use serde_json::Value;
 use support::{built, faulty, output, report, report_on};
 
 /// How many plugins are tried side by side. They mostly wait: for deadlines that a fault does not keep.
-const SIDE_BY_SIDE: usize = 8;
+const SIDE_BY_SIDE: usize = 6;
 
 /// The same on every machine; and no plugin here needs the half minute that an attach may take.
 const OPTIONS: [&str; 4] = ["--jobs", "3", "--within", "10"];

@@ -1,6 +1,7 @@
 //! What preparing leaves behind: nothing.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::Tried;
 use crate::check::Checked;
@@ -9,7 +10,7 @@ use crate::rig::{Attached, Manners, Rig};
 /// Compares files, children and sockets before and after.
 pub(super) async fn pure(rig: &Rig) -> Checked {
     let session = rig.attach(Manners::default()).await?;
-    let before = Traces::of(rig, &session);
+    let before = Traces::settled(rig, &session).await;
     let tried = Tried::all(rig, &session).await?;
     let after = Traces::of(rig, &session);
     // What was prepared lives until now: a connection of its own would be open.
@@ -26,6 +27,11 @@ pub(super) async fn pure(rig: &Rig) -> Checked {
     Ok(())
 }
 
+/// How long a plugin and its children may take to come to rest when they have attached.
+const REST: Duration = Duration::from_millis(100);
+const RESTS: usize = 20;
+
+#[derive(PartialEq, Eq)]
 struct Traces {
     files: BTreeSet<String>,
     children: BTreeSet<String>,
@@ -33,6 +39,20 @@ struct Traces {
 }
 
 impl Traces {
+    /// Those of a plugin at rest: a child that it has started may still be starting itself.
+    async fn settled(rig: &Rig, session: &Attached) -> Self {
+        let mut traces = Self::of(rig, session);
+        for _ in 0..RESTS {
+            rig.sleep(REST).await;
+            let now = Self::of(rig, session);
+            if now == traces {
+                break;
+            }
+            traces = now;
+        }
+        traces
+    }
+
     fn of(rig: &Rig, session: &Attached) -> Self {
         let files = rig.places().litter();
         let children = session.plugin.descendants();
