@@ -73,7 +73,7 @@ where
     Ok(filled)
 }
 
-/// Removes what a crash left of files that were being [written](write).
+/// Removes what a crash left of files that were being [written](write()).
 ///
 /// # Errors
 /// What cannot be removed, or that it is not known what to.

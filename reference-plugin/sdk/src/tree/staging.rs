@@ -32,7 +32,7 @@ const OWNERS_BITS: u32 = 0o700;
 /// Blocks its thread: [`receive`](super::receive) is for streams.
 ///
 /// # Errors
-/// What breaks the [rules](self), is damaged, or was refused by the system. The directory is what it was then.
+/// What breaks the [rules](crate::tree), is damaged, or was refused by the system. The directory is what it was then.
 pub fn unpack(from: impl Read, directory: &Path) -> Result<(), TreeError> {
     let mut archive = Archive::of(from);
     let mut staging = Staging::for_target(directory)?;
