@@ -1,6 +1,6 @@
 """The communicator: what the builder lends to provisioners, so that they reach the machine.
 
-`features` says "tree" and nothing else. What belongs to another feature answers
+`features` says "signal" and "tree". What belongs to another feature answers
 `failed` where the schema says so, and is never an exception.
 """
 
@@ -50,7 +50,7 @@ class Communicator(communicator.Communicator.Server):
         info.type = "directory"
         info.system = system()
         info.user = user()
-        info.features = ["tree"]
+        info.features = ["signal", "tree"]
 
     async def command(self, command, _context, **_):
         self.check()

@@ -45,6 +45,8 @@ pub async fn look_up(sources: Vec<ReadyData>, run: &Run) -> Result<Data, Vec<Not
             }
         }
         if !failed.is_empty() {
+            // As they stand in the template, whichever failed first.
+            failed.sort_by_key(|not_found| not_found.component.span.start);
             return Err(failed);
         }
     }

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use packwire_plugin::{Diagnostic, Stop, Ui, process::Group};
+use packwire_plugin::{
+    Diagnostic, Stop, Ui,
+    process::{Group, Pipes},
+};
 use rustix::{
     fs::{AtFlags, FileType, Mode, chmodat, makedev, mknodat},
     io::Errno,
@@ -21,7 +24,6 @@ use crate::{
     config::{Bound, Isolation, Order},
     inside::{Keep, Kept, Place, Task},
     stragglers::{self, ROOTFS},
-    streams::Pipes,
     tree::{Tree, unnoticed},
 };
 

@@ -12,15 +12,14 @@ use std::{
 
 use packwire_plugin::{
     Cancellation, CommandIo, Communicator, CommunicatorInfo, Exit, FileInfo, Outcome, RemoteCommand,
-    StreamReceiver, StreamSender, process::Group,
+    StreamReceiver, StreamSender,
+    process::{self, Group, Pipes},
 };
 use tokio::sync::{RwLock, RwLockReadGuard};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    command,
     inside::{Place, Report, Requested, Task, Transfer},
-    streams::Pipes,
     transfer,
 };
 
@@ -97,13 +96,13 @@ impl Machine {
         let (group, mut pipes) = match self.start(&Task::Command(self.place.clone(), requested)) {
             Ok(started) => started,
             Err(error) => {
-                return command::unstarted(&format!("the command cannot be started: {error}"), io).await;
+                return process::unstarted(&format!("the command cannot be started: {error}"), io).await;
             }
         };
         if !command.stdin {
             pipes.stdin = None;
         }
-        let (exit, group) = command::run(group, pipes, io, &self.over).await;
+        let (exit, group) = process::serve(group, pipes, io, &self.over).await;
         if let Some(group) = group {
             self.background.lock().unwrap_or_else(PoisonError::into_inner).push(group);
         }
@@ -140,14 +139,14 @@ impl Communicator for Machine {
                 Place::Directory(_) => String::new(),
                 _ => "root".to_owned(),
             },
-            features: vec!["tree".to_owned()],
+            features: vec!["signal".to_owned(), "tree".to_owned()],
         }
     }
 
     async fn run(&self, command: RemoteCommand, io: CommandIo) -> Exit {
-        let Some(_used) = self.enter().await else { return command::unstarted(CLOSED, io).await };
+        let Some(_used) = self.enter().await else { return process::unstarted(CLOSED, io).await };
         if command.pty {
-            return command::unstarted("this communicator has no terminals", io).await;
+            return process::unstarted("this communicator has no terminals", io).await;
         }
         self.run_in_tree(command, io).await
     }

@@ -1,6 +1,5 @@
 //! packer-builder-rootfs: makes root filesystems without a hypervisor, and shows all of the SDK.
 mod build;
-mod command;
 mod compression;
 mod config;
 mod enclosure;
@@ -13,7 +12,6 @@ mod owners;
 mod pack;
 mod source;
 mod stragglers;
-mod streams;
 mod transfer;
 mod tree;
 mod unpack;

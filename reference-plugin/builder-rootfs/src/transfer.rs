@@ -3,7 +3,8 @@ use std::io;
 
 use bytes::BytesMut;
 use packwire_plugin::{
-    Cancellation, Exit, FileInfo, Outcome, Stop, StreamReceiver, StreamSender, done, outcome, process::Group,
+    Cancellation, Exit, FileInfo, Outcome, Stop, StreamReceiver, StreamSender, done, outcome,
+    process::{Group, Pipes},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -11,10 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    inside::{Frames, Given},
-    streams::Pipes,
-};
+use crate::inside::{Frames, Given};
 
 const CHUNK_BYTES: usize = 256 << 10;
 /// How much of a complaint is read.

@@ -7,7 +7,9 @@ use std::{
 
 use packwire_plugin::{
     Cancellation, CommandIo, Communicator, CommunicatorInfo, Exit, FileInfo, Outcome, RemoteCommand,
-    StreamReceiver, StreamSender, outcome, process::Group, tree,
+    StreamReceiver, StreamSender, outcome,
+    process::{self, Group},
+    tree,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -58,13 +60,13 @@ impl Communicator for Machine {
             host: String::new(),
             port: 0,
             user: std::env::var("USER").unwrap_or_default(),
-            features: vec!["tree".to_owned()],
+            features: vec!["signal".to_owned(), "tree".to_owned()],
         }
     }
 
     async fn run(&self, command: RemoteCommand, io: CommandIo) -> Exit {
         if self.locked().is_none() {
-            return command::unstarted("the communicator is closed", io).await;
+            return process::unstarted("the communicator is closed", io).await;
         }
         let (exit, background) = command::run(&self.directory, command, io).await;
         if let Some(group) = background {

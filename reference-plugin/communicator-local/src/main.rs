@@ -19,7 +19,6 @@
 mod command;
 mod connector;
 mod machine;
-mod output;
 #[cfg(test)]
 mod tests;
 mod transfer;

@@ -320,6 +320,6 @@ async fn a_tree_that_nobody_takes_any_more_is_not_sent() {
 async fn it_says_what_it_is() {
     let opened = open().await;
     let info = opened.communicator.info().await.unwrap();
-    assert_eq!((info.kind.as_str(), info.features), ("local", vec!["tree".to_owned()]));
+    assert_eq!((info.kind.as_str(), info.features), ("local", vec!["signal".to_owned(), "tree".to_owned()]));
     opened.leave().await;
 }

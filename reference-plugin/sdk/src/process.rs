@@ -1,5 +1,6 @@
 //! Programs on the host's machine. What is started here is ended here, with its children, on every path.
 mod group;
+mod serving;
 
 use std::{
     ffi::OsString,
@@ -16,7 +17,6 @@ use packwire_wire::Exit;
 use tempfile::TempPath;
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    process::{ChildStderr, ChildStdout},
     time::timeout,
 };
 
@@ -25,8 +25,9 @@ use crate::{
     lines::{Chunks, Line, listen, show},
 };
 pub use group::Group;
+pub use serving::{Pipes, serve, unstarted};
 
-/// How long output goes on after a program has ended: who left its process group may hold the pipe.
+/// How long output goes on after a program has ended: a child in the background may hold the pipe.
 const AFTERGLOW: Duration = Duration::from_secs(1);
 const SCRIPT_MODE: u32 = 0o700;
 const CHUNK_BYTES: usize = 64 << 10;
@@ -58,7 +59,7 @@ where
     T: FnMut(Line) -> F,
     F: Future<Output = ()>,
 {
-    let (group, stdout, stderr) = start(program).map_err(|error| {
+    let (group, Pipes { stdout, stderr, .. }) = start(program).map_err(|error| {
         Stop::failed(format!("{} cannot be started: {error}", program.executable.display()))
     })?;
     let mut listening = pin!(listen(Pipe::of(stdout), Pipe::of(stderr), tell));
@@ -95,13 +96,10 @@ pub fn make_script(text: &str, extension: &str) -> io::Result<TempPath> {
     Ok(file.into_temp_path())
 }
 
-fn start(program: &Program) -> io::Result<(Group, ChildStdout, ChildStderr)> {
-    let missing = || io::Error::other("a pipe is missing");
+fn start(program: &Program) -> io::Result<(Group, Pipes)> {
     let mut group = Group::start(program)?;
-    let leader = group.pipes();
-    let stdout = ChildStdout::from_std(leader.stdout.take().ok_or_else(missing)?)?;
-    let stderr = ChildStderr::from_std(leader.stderr.take().ok_or_else(missing)?)?;
-    Ok((group, stdout, stderr))
+    let pipes = Pipes::of(&mut group)?;
+    Ok((group, pipes))
 }
 
 /// Waits until a program has ended by itself, or is to stop; then ends what is left of it.
