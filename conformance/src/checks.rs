@@ -10,6 +10,7 @@ mod evolve;
 mod exit;
 mod kinds;
 mod launch;
+mod ledger;
 mod log;
 mod prepare;
 mod provisioner;
@@ -43,6 +44,7 @@ const CHAPTERS: &[&[Check]] = &[
     cancel::CHECKS,
     error::CHECKS,
     resource::CHECKS,
+    ledger::CHECKS,
     unusual::CHECKS,
     evolve::CHECKS,
 ];

@@ -72,10 +72,11 @@ fn results(report: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// Chapters whose checks look at the same part of a run.
-const PARTS: [&[&str]; 3] = [
+const PARTS: [&[&str]; 4] = [
     &["comm"],
     &["cancel", "exit", "resource", "env", "log"],
     &["artifact", "ui", "stream", "limits", "text"],
+    &["ledger", "recovery", "cache"],
 ];
 
 /// How the suite is asked to look at the same part of a plugin's life as the rule does. A program that may never attach

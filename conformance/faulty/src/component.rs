@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use crate::{
     dialect::Dialect,
     fault::Fault,
-    green::{self, Builder, Command, Connector, DataSource, Green, Hook, PostProcessor, Provisioner},
+    green::{
+        self, Builder, Command, Connector, DataSource, Green, Hook, PostProcessor, Provisioner, Recovery,
+    },
     hello::EXTENSIONS,
     manner::Manner,
 };
@@ -139,6 +141,9 @@ fn schema(examples: &Value) -> String {
 }
 
 fn offer(mut component: component::Builder<'_>, kind: Kind, green: Green) -> Result<(), capnp::Error> {
+    if matches!(kind, Kind::Builder) {
+        component.set_recovery(capnp_rpc::new_client(Recovery(green)));
+    }
     match kind {
         Kind::Builder if green.manner.commits(Fault::SessionDiesOnUnknownMethod) => {
             component.set_image_builder(green::touchy_client(Builder(green)));

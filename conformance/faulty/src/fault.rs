@@ -339,6 +339,17 @@ pub(crate) enum Fault {
     AbortKeepsFile,
     /// A command that was cancelled goes on.
     OrphanRemoteCommand,
+    /// It unpacks whatever name an archive holds.
+    TarSlip,
+    /// It unpacks files without their modes.
+    TreeLosesMode,
+
+    /// It never settles what it has remembered.
+    NeverSettles,
+    /// It fails to recover what is gone already.
+    RecoveryFailsWhenGone,
+    /// It does not give back what it was lent of the cache.
+    KeepsLease,
 }
 
 impl Fault {
@@ -460,6 +471,10 @@ impl Fault {
             Self::AcceptsShortUpload => "comm.upload-size",
             Self::AbortKeepsFile => "comm.abort",
             Self::OrphanRemoteCommand => "comm.cancel-ends-command",
+            Self::TarSlip | Self::TreeLosesMode => "comm.tree",
+            Self::NeverSettles => "ledger.settles",
+            Self::RecoveryFailsWhenGone => "recovery.idempotent",
+            Self::KeepsLease => "cache.gives-back",
         }
     }
 }

@@ -2,12 +2,15 @@
 mod artifact;
 mod builder;
 mod config;
+mod files;
 mod machine;
 mod others;
 mod outcome;
 mod prepare;
 mod provisioner;
+mod recovery;
 mod touchy;
+mod tree;
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +18,7 @@ pub(crate) use builder::{Builder, clean_up};
 pub(crate) use machine::Connector;
 pub(crate) use others::{Command, DataSource, Hook, PostProcessor};
 pub(crate) use provisioner::Provisioner;
+pub(crate) use recovery::Recovery;
 pub(crate) use touchy::client as touchy_client;
 
 use crate::{

@@ -145,7 +145,7 @@ async fn begin_waiting(
 }
 
 /// Cancels a run, as a host does: what is lent answers soon afterwards.
-async fn cancel(rig: &Rig, stage: &Stage) {
+pub(super) async fn cancel(rig: &Rig, stage: &Stage) {
     stage.cancel();
     rig.sleep(MOMENT).await;
     stage.ui.set(Reply::Now);

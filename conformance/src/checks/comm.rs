@@ -1,5 +1,7 @@
 //! Communicators.
 
+mod tree;
+
 use std::time::Duration;
 
 use crate::check::{Check, Checked, Class, Level, Stop};
@@ -135,6 +137,7 @@ pub(super) const CHECKS: &[Check] = &[
         lasts: MOMENT,
         run: |rig| Box::pin(cancel_ends_command(rig)),
     },
+    tree::TREE,
 ];
 
 /// Runs one command that lasts a moment, for those who look at children.

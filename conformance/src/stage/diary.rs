@@ -73,6 +73,14 @@ impl Diary {
         self.acts.borrow().iter().filter(open).count()
     }
 
+    /// The texts of what was `made` and not `closed`. An object has one lane, and its text may change.
+    pub(crate) fn unclosed(&self, made: &str, closed: &str) -> Vec<String> {
+        let acts = self.acts.borrow();
+        let on = |lane: usize, name: &str| acts.iter().rfind(|act| act.lane == lane && act.name == name);
+        let open = acts.iter().filter(|act| act.name == made && on(act.lane, closed).is_none());
+        open.map(|act| on(act.lane, "LedgerEntry.update").unwrap_or(act).text.clone()).collect()
+    }
+
     /// Waits until the record is as wanted.
     pub(crate) async fn until(&self, within: Duration, wanted: impl Fn(&[Act]) -> bool) -> bool {
         let come = async {

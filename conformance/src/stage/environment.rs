@@ -20,6 +20,17 @@ impl Stage {
     pub(super) fn lend_environment(self: &Rc<Self>) -> environment::Client {
         capnp_rpc::new_client(Environment { stage: self.clone(), lane: self.lane() })
     }
+
+    /// An entry of the ledger with this text.
+    pub(super) fn lend_entry(self: &Rc<Self>, text: String) -> ledger_entry::Client {
+        capnp_rpc::new_client(self.give("LedgerEntry.made", text))
+    }
+
+    fn give(self: &Rc<Self>, name: &'static str, text: String) -> Given {
+        let lane = self.lane();
+        self.diary.end(self.diary.begin(lane, name, text, 0));
+        Given { stage: self.clone(), lane }
+    }
 }
 
 impl Environment {
@@ -27,8 +38,8 @@ impl Environment {
         self.stage.act(self.lane, name, text, &open()).await
     }
 
-    fn lease(&self) -> lease::Client {
-        capnp_rpc::new_client(Given { stage: self.stage.clone(), lane: self.stage.lane() })
+    fn lease(&self, what: &str) -> lease::Client {
+        capnp_rpc::new_client(self.stage.give("Lease.made", what.to_owned()))
     }
 
     /// A new directory below that of the run.
@@ -64,7 +75,7 @@ impl environment::Server for Environment {
         self.called("Environment.cache", text(params.get()?.get_key())?).await?;
         let directory = self.directory("cache")?;
         results.get().set_path(format!("{directory}/entry"));
-        results.get().set_lease(self.lease());
+        results.get().set_lease(self.lease("cache"));
         Ok(())
     }
 
@@ -73,9 +84,9 @@ impl environment::Server for Environment {
         params: environment::RememberParams,
         mut results: environment::RememberResults,
     ) -> capnp::Result<()> {
-        self.called("Environment.remember", text(params.get()?.get_entry())?).await?;
-        let given = Given { stage: self.stage.clone(), lane: self.stage.lane() };
-        results.get().set_entry(capnp_rpc::new_client(given));
+        let entry = text(params.get()?.get_entry())?;
+        self.called("Environment.remember", entry.clone()).await?;
+        results.get().set_entry(self.stage.lend_entry(entry));
         Ok(())
     }
 
@@ -86,7 +97,7 @@ impl environment::Server for Environment {
     ) -> capnp::Result<()> {
         self.called("Environment.tempDir", String::new()).await?;
         results.get().set_path(self.directory("temp")?);
-        results.get().set_lease(self.lease());
+        results.get().set_lease(self.lease("tempDir"));
         Ok(())
     }
 
@@ -101,7 +112,7 @@ impl environment::Server for Environment {
         match (params.get_min()..=params.get_max()).find(free) {
             Some(port) => {
                 results.get().set_port(port);
-                results.get().set_lease(self.lease());
+                results.get().set_lease(self.lease("port"));
             }
             None => refuse(results.get().init_diagnostics(1), "such port"),
         }
@@ -128,7 +139,7 @@ impl environment::Server for Environment {
         std::fs::write(&path, NO_KEY)?;
         results.get().set_public_key("ssh-ed25519 AAAA conformance");
         results.get().set_private_key_path(&path);
-        results.get().set_lease(self.lease());
+        results.get().set_lease(self.lease("keyPair"));
         Ok(())
     }
 }

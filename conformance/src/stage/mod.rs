@@ -31,7 +31,7 @@ pub(crate) use hook::HookAnswer;
 pub(crate) use machine::Ending;
 pub(crate) use opened::Opened;
 pub(crate) use outcome::{Ended, Outcome, read_outcome};
-pub(crate) use run::{Lent, Running, start_command, start_hook};
+pub(crate) use run::{Lent, Running, start_command, start_hook, start_recovery};
 pub(crate) use stream::{Sink, pour, write};
 
 /// A text that is hard to keep intact: beyond ASCII, beyond 16 bits, combining, of two directions, with quotes.

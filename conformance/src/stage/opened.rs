@@ -163,4 +163,28 @@ impl Opened {
         let bytes = sink.bytes.take();
         Ok((outcome, bytes))
     }
+
+    /// Begins to send a directory.
+    pub(crate) async fn upload_tree(&self, path: &str) -> capnp::Result<byte_stream::Client> {
+        let mut request = self.client.upload_tree_request();
+        request.get().set_path(path);
+        request.send().promise.await?.get()?.get_archive()
+    }
+
+    /// Downloads a directory as an archive.
+    pub(crate) async fn download_tree(
+        &self,
+        stage: &Rc<Stage>,
+        path: &str,
+    ) -> capnp::Result<(Outcome, Vec<u8>)> {
+        let sink = Rc::<Sink>::default();
+        let mut request = self.client.download_tree_request();
+        request.get().set_path(path);
+        request.get().set_archive(stage.lend_stream(&sink));
+        request.get().set_cancellation(stage.lend_cancellation());
+        let answer = request.send().promise.await?;
+        let outcome = read_outcome(answer.get()?.get_outcome()?)?;
+        let bytes = sink.bytes.take();
+        Ok((outcome, bytes))
+    }
 }

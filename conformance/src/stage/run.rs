@@ -1,6 +1,7 @@
 //! Runs: the one long call of each kind, with everything lent that it takes.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,12 +9,14 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use packwire_schema::component_capnp::{command, components};
 use packwire_schema::hook_capnp::hook;
+use packwire_schema::recovery_capnp::recovery;
 use tokio::sync::Notify;
 
 use super::outcome::{read_build, read_connection, read_outcome, read_post_process, read_query};
 use super::{Ended, Outcome, Stage};
 use crate::rig::Rig;
 use crate::talk::Object;
+use crate::talk::prepare::fill;
 
 /// A run in progress, or one that has ended.
 #[derive(Clone)]
@@ -208,6 +211,35 @@ pub(crate) fn start_command(
     let answered = async move {
         let status = answer.await?.get()?.get_exit_status();
         Ok((Outcome::Status(status), String::new(), String::new()))
+    };
+    Running::of(rig, stage, answered.boxed_local())
+}
+
+/// Has a plugin recover what is left: with the configuration and directory of the run that left it.
+pub(crate) fn start_recovery(
+    rig: &Rig,
+    client: &recovery::Client,
+    stage: &Rc<Stage>,
+    (config, directory): (&str, &Path),
+    entries: &[String],
+) -> Running {
+    let mut request = client.recover_request();
+    let mut params = request.get();
+    params.set_config(config);
+    fill(params.reborrow().init_context(), directory, "run");
+    params.set_ui(stage.lend_ui());
+    params.set_environment(stage.lend_environment());
+    params.set_cancellation(stage.lend_cancellation());
+    let mut list = params.init_entries(u32::try_from(entries.len()).unwrap_or_default());
+    for (at, text) in (0..).zip(entries) {
+        let mut entry = list.reborrow().get(at);
+        entry.set_text(text);
+        entry.set_entry(stage.lend_entry(text.clone()));
+    }
+    let answer = request.send().promise;
+    let answered = async move {
+        let outcome = read_outcome(answer.await?.get()?.get_outcome()?)?;
+        Ok((outcome, String::new(), String::new()))
     };
     Running::of(rig, stage, answered.boxed_local())
 }

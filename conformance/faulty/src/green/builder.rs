@@ -5,6 +5,7 @@ use capnp::{dynamic_struct, dynamic_value};
 use packwire_schema::{
     builder_capnp::{build, build_outcome, image_builder},
     communicator_capnp::communicator,
+    environment_capnp::ledger_entry,
     hook_capnp::hook,
     ui_capnp::ui,
     work_capnp::{cancellation, outcome},
@@ -34,7 +35,8 @@ impl image_builder::Server for Builder {
         let Verdict { config, problems } =
             prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;
         if let Some(config) = config {
-            let build = Build { green: self.0, config, once: Once::default(), draft: RefCell::default() };
+            let (draft, entry) = (RefCell::default(), RefCell::default());
+            let build = Build { green: self.0, config, once: Once::default(), draft, entry };
             results.get().set_build(capnp_rpc::new_client(build));
         }
         write(&problems, |count| results.get().init_diagnostics(count));
@@ -48,6 +50,8 @@ struct Build {
     config: Config,
     once: Once,
     draft: RefCell<Option<Draft>>,
+    /// What the host remembers of the draft.
+    entry: RefCell<Option<ledger_entry::Client>>,
 }
 
 impl build::Server for Build {
@@ -64,6 +68,7 @@ impl build::Server for Build {
             (Ended::Done, _) | (Ended::Cancelled, Some(Fault::CancelLeaks)) => self.keep(),
             _ => self.discard(),
         }
+        self.settle().await;
         let mut outcome = results.get().init_outcome();
         if fault == Some(Fault::GiantResult) {
             outcome.set_generated_data(json!({ "lines": "x".repeat(9 << 20) }).to_string());
@@ -91,6 +96,7 @@ impl Build {
         let config = self.config();
         let (ui, stop) = (lent.get_ui()?, lent.get_cancellation()?);
         if let Some(path) = &config.file {
+            self.have_remembered(lent, path).await?;
             *self.draft.borrow_mut() = Some(Draft::make(self.green, path.into(), &config)?);
         }
         match say(self.green, &config, &ui, &stop).await? {
@@ -122,6 +128,7 @@ impl Build {
         if !config.machine {
             return Ok(None);
         }
+        self.look_into_cache(lent).await?;
         if self.green.manner.commits(Fault::DeadCommunicator) {
             return Ok(Some(capnp_rpc::new_client(Dead)));
         }
@@ -158,6 +165,38 @@ impl Build {
                 Ended::Failed(Problem::at("", "the host's hook answered something unknown"))
             }
         })
+    }
+
+    /// Has the host remember the file that is to be made.
+    async fn have_remembered(
+        &self,
+        lent: build::run_params::Reader<'_>,
+        path: &str,
+    ) -> Result<(), capnp::Error> {
+        let mut request = lent.get_environment()?.remember_request();
+        request.get().set_entry(path);
+        *self.entry.borrow_mut() = request.send().promise.await?.get()?.get_entry().ok();
+        Ok(())
+    }
+
+    /// The file is gone now, or it stays.
+    async fn settle(&self) {
+        let entry = self.entry.take();
+        if let Some(entry) = entry.filter(|_| !self.green.manner.commits(Fault::NeverSettles)) {
+            drop(entry.settle_request().send().promise.await);
+        }
+    }
+
+    /// Asks for what a machine begins with, and does not need it.
+    async fn look_into_cache(&self, lent: build::run_params::Reader<'_>) -> Result<(), capnp::Error> {
+        let mut request = lent.get_environment()?.cache_request();
+        request.get().set_key("green");
+        request.get().set_shared(true);
+        let lease = request.send().promise.await?.get()?.get_lease();
+        if let Some(lease) = lease.ok().filter(|_| !self.green.manner.commits(Fault::KeepsLease)) {
+            drop(lease.close_request().send().promise.await?);
+        }
+        Ok(())
     }
 
     fn discard(&self) {

@@ -1,11 +1,11 @@
 //! The communicator: commands and files of this machine.
-use std::{cell::RefCell, os::unix::process::ExitStatusExt, path::PathBuf, rc::Rc, time::Duration};
+use std::{cell::RefCell, os::unix::process::ExitStatusExt, rc::Rc, time::Duration};
 
 use packwire_schema::{
     communicator_capnp::{communicator, exit, remote_process},
     connector_capnp::{connection, connector},
     stream_capnp::byte_stream,
-    work_capnp::{cancellation, outcome},
+    work_capnp::cancellation,
 };
 use rustix::process::{Pid, Signal};
 use tokio::{
@@ -17,8 +17,10 @@ use tokio::{
 use super::{
     Green,
     config::{Config, Problem},
+    files::Upload,
     outcome::{Ended, Once, cancelled, perform, say, write},
     prepare::{self, Verdict},
+    tree::{self, Unpacking},
 };
 use crate::{fault::Fault, helper};
 
@@ -94,7 +96,9 @@ impl communicator::Server for Machine {
     ) -> Result<(), capnp::Error> {
         let mut info = results.get().init_info();
         info.set_type("green");
-        info.init_features(1).set(0, "signal");
+        let mut features = info.init_features(2);
+        features.set(0, "signal");
+        features.set(1, "tree");
         Ok(())
     }
 
@@ -139,6 +143,37 @@ impl communicator::Server for Machine {
         let bytes = tokio::fs::read(params.get_path()?.to_str()?).await?;
         send(&mut &bytes[..], &content, self.0.manner.fault()).await?;
         results.get().init_outcome().set_done(());
+        Ok(())
+    }
+
+    async fn upload_tree(
+        self: Rc<Self>,
+        params: communicator::UploadTreeParams,
+        mut results: communicator::UploadTreeResults,
+    ) -> Result<(), capnp::Error> {
+        let unpacking = Unpacking::into(params.get()?.get_path()?.to_str()?, self.0.manner.fault());
+        results.get().set_archive(capnp_rpc::new_client(unpacking));
+        Ok(())
+    }
+
+    async fn download_tree(
+        self: Rc<Self>,
+        params: communicator::DownloadTreeParams,
+        mut results: communicator::DownloadTreeResults,
+    ) -> Result<(), capnp::Error> {
+        let params = params.get()?;
+        let stream = params.get_archive()?;
+        let mut outcome = results.get().init_outcome();
+        match tree::pack(params.get_path()?.to_str()?.as_ref()) {
+            Ok(archive) => {
+                send(&mut &archive[..], &stream, None).await?;
+                outcome.set_done(());
+            }
+            Err(error) => {
+                drop(stream.abort_request().send().promise.await?);
+                Problem::at("", &error.to_string()).write(outcome.init_failed(1).get(0));
+            }
+        }
         Ok(())
     }
 
@@ -355,52 +390,5 @@ fn translated(bytes: &[u8], fault: Option<Fault>) -> Vec<u8> {
             .flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] })
             .collect(),
         _ => bytes.to_vec(),
-    }
-}
-
-/// A file on its way here.
-struct Upload {
-    fault: Option<Fault>,
-    path: PathBuf,
-    size: i64,
-    bytes: RefCell<Vec<u8>>,
-}
-
-impl byte_stream::Server for Upload {
-    async fn write(
-        self: Rc<Self>,
-        params: byte_stream::WriteParams,
-        _results: byte_stream::WriteResults,
-    ) -> Result<(), capnp::Error> {
-        self.bytes.borrow_mut().extend_from_slice(params.get()?.get_bytes()?);
-        Ok(())
-    }
-
-    async fn end(
-        self: Rc<Self>,
-        _params: byte_stream::EndParams,
-        mut results: byte_stream::EndResults,
-    ) -> Result<(), capnp::Error> {
-        let bytes = self.bytes.take();
-        let fits = self.size < 0 || usize::try_from(self.size) == Ok(bytes.len());
-        let mut outcome: outcome::Builder<'_> = results.get().init_outcome();
-        if fits || self.fault == Some(Fault::AcceptsShortUpload) {
-            std::fs::write(&self.path, bytes)?;
-            outcome.set_done(());
-        } else {
-            Problem::at("", "another number of bytes was announced").write(outcome.init_failed(1).get(0));
-        }
-        Ok(())
-    }
-
-    async fn abort(
-        self: Rc<Self>,
-        _params: byte_stream::AbortParams,
-        _results: byte_stream::AbortResults,
-    ) -> Result<(), capnp::Error> {
-        if self.fault == Some(Fault::AbortKeepsFile) {
-            std::fs::write(&self.path, self.bytes.take())?;
-        }
-        Ok(())
     }
 }

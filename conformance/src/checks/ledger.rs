@@ -1,0 +1,171 @@
+//! What a host keeps for a run: the entries of its ledger, and its leases.
+
+use std::time::Duration;
+
+use packwire_schema::recovery_capnp::recovery;
+use rustix::process::Signal;
+
+use super::cancel::{begin_long_run, cancel};
+use crate::check::{Check, Checked, Class, Level, Stop};
+use crate::components::{Kind, offered};
+use crate::rig::{Attached, Manners, Rig};
+use crate::stage::{Actor, Cast, Outcome, Stage, start_recovery};
+
+const MOMENT: Duration = Duration::from_millis(600);
+/// Everything but communicators: what those are lent lasts longer than the call that opens them.
+const RUNNING: &[Kind] =
+    &[Kind::Builder, Kind::Provisioner, Kind::PostProcessor, Kind::DataSource, Kind::Hook, Kind::Command];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "ledger.settles",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "settles what it had the host remember",
+        why: "What is not settled is removed after the next crash, although it was to stay.",
+        seen: "When a run has answered, and when a cancelled one has, the entries that were not settled are counted.",
+        budgets: &[],
+        mutants: &["never-settles"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(settles(rig)),
+    },
+    Check {
+        id: "recovery.idempotent",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "recovers twice",
+        why: "A recovery may be cut off as well; then the same entries come again, and some of their things are gone.",
+        seen: "A process is killed in a run; two others are given what it had the host remember, one after the other.",
+        budgets: &[],
+        mutants: &["recovery-fails-when-gone"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(idempotent(rig)),
+    },
+    Check {
+        id: "cache.gives-back",
+        level: Level::Should,
+        class: Class::Scenario,
+        title: "gives back what it was lent for a while",
+        why: "Whoever waits for a file of the cache waits until its lease is closed.",
+        seen: "When a run has answered, the leases that were not closed are counted.",
+        budgets: &[],
+        mutants: &["keeps-lease"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(gives_back(rig)),
+    },
+];
+
+async fn settles(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, RUNNING).await?;
+    for actor in &cast.actors {
+        let stage = actor.stage(rig)?;
+        let ended = actor.runs(rig, &cast.session, &stage).await?;
+        if stage.diary.count("LedgerEntry.made") == 0 {
+            cast.lacks(actor, "run that has anything remembered");
+            continue;
+        }
+        let open = stage.diary.unclosed("LedgerEntry.made", "LedgerEntry.settle");
+        let observed = format!("{}; not settled: {}", ended.outcome.told(), open.len());
+        cast.saw(actor, "has settled its entries when a run answers", open.is_empty(), observed);
+        let stage = actor.stage(rig)?;
+        let Some(running) = begin_long_run(rig, &cast, actor, &stage).await? else { continue };
+        cancel(rig, &stage).await;
+        let Some(ended) = running.end(rig, actor.grace()).await else {
+            let promise = "ends when it is cancelled, so that its entries can be looked for";
+            return cast.session.plugin.lacks(format!("the {} {promise}", actor.title), "it did not end");
+        };
+        let open = stage.diary.unclosed("LedgerEntry.made", "LedgerEntry.settle");
+        // What could not be removed is still true.
+        let held = open.is_empty() || actor.is_clean(&stage) == Some(false);
+        let observed = format!("{}; not settled: {}", ended.outcome.told(), open.len());
+        cast.saw(actor, "has settled its entries when a cancelled run answers", held, observed);
+    }
+    cast.over()
+}
+
+async fn gives_back(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, RUNNING).await?;
+    for actor in &cast.actors {
+        let stage = actor.stage(rig)?;
+        actor.runs(rig, &cast.session, &stage).await?;
+        if stage.diary.count("Lease.made") == 0 {
+            cast.lacks(actor, "run that is given a lease");
+            continue;
+        }
+        let open = stage.diary.unclosed("Lease.made", "Lease.close");
+        let observed = format!("not closed: {open:?}");
+        cast.saw(actor, "has closed its leases when a run answers", open.is_empty(), observed);
+    }
+    cast.over()
+}
+
+async fn idempotent(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, RUNNING).await?;
+    for actor in &cast.actors {
+        if recovery_of(&cast.session, actor)?.is_none() {
+            continue;
+        }
+        let stage = actor.stage(rig)?;
+        if !is_killed_in_a_run(rig, actor, &stage).await? {
+            cast.lacks(actor, "`slow` run");
+            continue;
+        }
+        let entries = stage.diary.unclosed("LedgerEntry.made", "LedgerEntry.settle");
+        if entries.is_empty() {
+            cast.lacks(actor, "run that has anything remembered");
+            continue;
+        }
+        recovers(rig, &cast, actor, &stage, &entries, "recovers what a killed process left").await?;
+        recovers(rig, &cast, actor, &stage, &entries, "recovers again what is gone").await?;
+    }
+    match cast.over() {
+        Ok(()) if !cast.session.plugin.has_observations() => {
+            Err(Stop::NotApplicable("no component of the scenario offers a recovery".to_owned()))
+        }
+        over => over,
+    }
+}
+
+/// Has a process of its own begin a run, and kills it; false if the run has ended before.
+async fn is_killed_in_a_run(rig: &Rig, actor: &Actor, stage: &std::rc::Rc<Stage>) -> Result<bool, Stop> {
+    let doomed = Cast::assemble(rig, &[actor.kind]).await?;
+    let Some(same) = doomed.actors.iter().find(|other| other.title == actor.title) else {
+        return doomed.session.plugin.lacks(format!("the {} is offered again", actor.title), "it is not");
+    };
+    let began = begin_long_run(rig, &doomed, same, stage).await?.is_some();
+    doomed.session.plugin.signal(Signal::KILL);
+    doomed.session.plugin.exit(MOMENT).await;
+    Ok(began)
+}
+
+/// Lets a fresh process recover the entries of a run, whose directory is that of `left`.
+async fn recovers(
+    rig: &Rig,
+    cast: &Cast,
+    actor: &Actor,
+    left: &Stage,
+    entries: &[String],
+    promise: &str,
+) -> Checked {
+    let session = rig.attach(Manners::default()).await?;
+    let Some(recovery) = recovery_of(&session, actor)? else {
+        return session.plugin.lacks(format!("the {} offers its recovery again", actor.title), "it does not");
+    };
+    let stage = actor.stage(rig)?;
+    let config = left.filled(&actor.good()).to_string();
+    let running = start_recovery(rig, &recovery, &stage, (&config, &left.directory), entries);
+    let ended = actor.ends(rig, &session, &running).await?;
+    let clean = actor.is_clean(left) != Some(false);
+    let open = stage.diary.unclosed("LedgerEntry.made", "LedgerEntry.settle").len();
+    let held = matches!(ended.outcome, Outcome::Done) && clean && open == 0;
+    let word = if clean { "nothing is left" } else { "something is left" };
+    cast.saw(actor, promise, held, format!("{}; not settled: {open}; {word}", ended.outcome.told()));
+    Ok(())
+}
+
+/// What a component offers to recover by.
+fn recovery_of(session: &Attached, actor: &Actor) -> Result<Option<recovery::Client>, Stop> {
+    let components = session.plugin.read("the list of components", session.hello.read().and_then(offered))?;
+    let same = components.iter().find(|one| one.title == actor.title);
+    Ok(same.filter(|one| one.reader.has_recovery()).and_then(|one| one.reader.get_recovery().ok()))
+}
