@@ -7,8 +7,10 @@ mod machine;
 mod others;
 mod outcome;
 mod prepare;
+mod process;
 mod provisioner;
 mod recovery;
+mod sending;
 mod touchy;
 mod tree;
 

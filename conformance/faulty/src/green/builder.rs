@@ -16,8 +16,8 @@ use super::{
     Green,
     artifact::Artifact,
     config::{Config, Problem},
-    outcome::{Ended, Once, passed_on, perform, say, write},
-    prepare::{self, Verdict},
+    outcome::{Ended, Once, passed_on, perform, say},
+    prepare::{self, prepared},
 };
 use crate::fault::Fault;
 
@@ -25,23 +25,7 @@ use crate::fault::Fault;
 pub(crate) struct Builder(pub(crate) Green);
 
 impl image_builder::Server for Builder {
-    async fn prepare(
-        self: Rc<Self>,
-        params: image_builder::PrepareParams,
-        mut results: image_builder::PrepareResults,
-    ) -> Result<(), capnp::Error> {
-        self.0.greet().await?;
-        let params = params.get()?;
-        let Verdict { config, problems } =
-            prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;
-        if let Some(config) = config {
-            let (draft, entry) = (RefCell::default(), RefCell::default());
-            let build = Build { green: self.0, config, once: Once::default(), draft, entry };
-            results.get().set_build(capnp_rpc::new_client(build));
-        }
-        write(&problems, |count| results.get().init_diagnostics(count));
-        Ok(())
-    }
+    prepared!(image_builder, set_build, Build::of);
 }
 
 /// One build.
@@ -88,6 +72,11 @@ impl build::Server for Build {
 }
 
 impl Build {
+    fn of(green: Green, config: Config) -> Self {
+        let (draft, entry) = (RefCell::default(), RefCell::default());
+        Self { green, config, once: Once::default(), draft, entry }
+    }
+
     fn config(&self) -> Config {
         prepare::config_of(self.green, &self.config)
     }

@@ -13,8 +13,8 @@ use super::{
     Green,
     artifact::Artifact,
     config::{Config, Problem},
-    outcome::{Ended, Once, perform, record, say, write},
-    prepare::{self, Verdict},
+    outcome::{Ended, Once, perform, record, say},
+    prepare::{self, prepared},
     provisioner::on,
 };
 use crate::fault::Fault;
@@ -23,22 +23,7 @@ use crate::fault::Fault;
 pub(crate) struct PostProcessor(pub(crate) Green);
 
 impl post_processor::Server for PostProcessor {
-    async fn prepare(
-        self: Rc<Self>,
-        params: post_processor::PrepareParams,
-        mut results: post_processor::PrepareResults,
-    ) -> Result<(), capnp::Error> {
-        self.0.greet().await?;
-        let params = params.get()?;
-        let Verdict { config, problems } =
-            prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;
-        if let Some(config) = config {
-            let work = PostProcess(Prepared { green: self.0, config, once: Once::default() });
-            results.get().set_post_process(capnp_rpc::new_client(work));
-        }
-        write(&problems, |count| results.get().init_diagnostics(count));
-        Ok(())
-    }
+    prepared!(post_processor, set_post_process, |green, config| PostProcess(Prepared::of(green, config)));
 }
 
 /// One use of a component.
@@ -46,6 +31,12 @@ struct Prepared {
     green: Green,
     config: Config,
     once: Once,
+}
+
+impl Prepared {
+    fn of(green: Green, config: Config) -> Self {
+        Self { green, config, once: Once::default() }
+    }
 }
 
 struct PostProcess(Prepared);
@@ -111,22 +102,7 @@ impl post_process::Server for PostProcess {
 pub(crate) struct DataSource(pub(crate) Green);
 
 impl data_source::Server for DataSource {
-    async fn prepare(
-        self: Rc<Self>,
-        params: data_source::PrepareParams,
-        mut results: data_source::PrepareResults,
-    ) -> Result<(), capnp::Error> {
-        self.0.greet().await?;
-        let params = params.get()?;
-        let Verdict { config, problems } =
-            prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;
-        if let Some(config) = config {
-            let work = Query(Prepared { green: self.0, config, once: Once::default() });
-            results.get().set_query(capnp_rpc::new_client(work));
-        }
-        write(&problems, |count| results.get().init_diagnostics(count));
-        Ok(())
-    }
+    prepared!(data_source, set_query, |green, config| Query(Prepared::of(green, config)));
 }
 
 struct Query(Prepared);

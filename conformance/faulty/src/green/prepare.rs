@@ -18,6 +18,29 @@ pub(super) struct Verdict {
     pub(super) problems: Vec<Problem>,
 }
 
+/// `prepare` of one kind: what is wrong with a configuration, or the object that will work by it.
+macro_rules! prepared {
+    ($kind:ident, $set:ident, $object:expr) => {
+        async fn prepare(
+            self: std::rc::Rc<Self>,
+            params: $kind::PrepareParams,
+            mut results: $kind::PrepareResults,
+        ) -> Result<(), capnp::Error> {
+            self.0.greet().await?;
+            let params = params.get()?;
+            let verdict =
+                $crate::green::prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;
+            if let Some(config) = verdict.config {
+                let object = $object;
+                results.get().$set(capnp_rpc::new_client(object(self.0, config)));
+            }
+            $crate::green::outcome::write(&verdict.problems, |count| results.get().init_diagnostics(count));
+            Ok(())
+        }
+    };
+}
+pub(super) use prepared;
+
 thread_local! {
     /// What faults remember from one call to the next.
     static SEEN: RefCell<HashSet<Vec<u8>>> = RefCell::default();

@@ -14,8 +14,8 @@ use super::{
     Green,
     config::{Config, Problem},
     crash,
-    outcome::{Ended, Once, passed_on, perform, record, say, write},
-    prepare::{self, Verdict},
+    outcome::{Ended, Once, passed_on, perform, record, say},
+    prepare::{self, prepared},
 };
 use crate::{fault::Fault, helper::Helper};
 
@@ -25,22 +25,7 @@ const CHUNK: usize = 64 << 10;
 pub(crate) struct Provisioner(pub(crate) Green);
 
 impl provisioner::Server for Provisioner {
-    async fn prepare(
-        self: Rc<Self>,
-        params: provisioner::PrepareParams,
-        mut results: provisioner::PrepareResults,
-    ) -> Result<(), capnp::Error> {
-        self.0.greet().await?;
-        let params = params.get()?;
-        let Verdict { config, problems } =
-            prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;
-        if let Some(config) = config {
-            let provision = Provision { green: self.0, config, once: Once::default() };
-            results.get().set_provision(capnp_rpc::new_client(provision));
-        }
-        write(&problems, |count| results.get().init_diagnostics(count));
-        Ok(())
-    }
+    prepared!(provisioner, set_provision, Provision::of);
 }
 
 /// One run of it.
@@ -73,6 +58,10 @@ impl provision::Server for Provision {
 }
 
 impl Provision {
+    fn of(green: Green, config: Config) -> Self {
+        Self { green, config, once: Once::default() }
+    }
+
     async fn work(&self, lent: provision::run_params::Reader<'_>) -> Result<Ended, capnp::Error> {
         let (ui, stop) = (lent.get_ui()?, lent.get_cancellation()?);
         let config = prepare::config_of(self.green, &self.config);

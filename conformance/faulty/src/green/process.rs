@@ -1,0 +1,185 @@
+//! Commands of this machine.
+use std::{cell::RefCell, os::unix::process::ExitStatusExt, rc::Rc, time::Duration};
+
+use packwire_schema::{
+    communicator_capnp::{exit, remote_process},
+    stream_capnp::byte_stream,
+    work_capnp::cancellation,
+};
+use rustix::process::{Pid, Signal};
+use tokio::{
+    io::AsyncWriteExt,
+    process::{Child, ChildStdin},
+    sync::mpsc,
+};
+
+use super::{config::Problem, outcome::cancelled, sending::send_open};
+use crate::{fault::Fault, helper};
+
+/// The standard input of a command.
+pub(super) struct Input {
+    pub(super) fault: Option<Fault>,
+    pub(super) sender: RefCell<Option<mpsc::Sender<Vec<u8>>>>,
+}
+
+impl byte_stream::Server for Input {
+    /// When nobody reads any longer, the bytes are dropped.
+    async fn write(
+        self: Rc<Self>,
+        params: byte_stream::WriteParams,
+        _results: byte_stream::WriteResults,
+    ) -> Result<(), capnp::Error> {
+        let sender = self.sender.borrow().clone();
+        if let Some(sender) = sender {
+            drop(sender.send(params.get()?.get_bytes()?.to_vec()).await);
+        }
+        Ok(())
+    }
+
+    async fn end(
+        self: Rc<Self>,
+        _params: byte_stream::EndParams,
+        mut results: byte_stream::EndResults,
+    ) -> Result<(), capnp::Error> {
+        let sender = self.sender.take();
+        let closed = sender.as_ref().is_none_or(mpsc::Sender::is_closed);
+        if self.fault == Some(Fault::StdinNeverClosed) {
+            std::mem::forget(sender);
+        }
+        let mut outcome = results.get().init_outcome();
+        match self.fault {
+            Some(Fault::EpipeFailsEnd) if closed => {
+                Problem::at("", "the command does not read").write(outcome.init_failed(1).get(0));
+            }
+            _ => outcome.set_done(()),
+        }
+        Ok(())
+    }
+
+    async fn abort(
+        self: Rc<Self>,
+        _params: byte_stream::AbortParams,
+        _results: byte_stream::AbortResults,
+    ) -> Result<(), capnp::Error> {
+        drop(self.sender.take());
+        Ok(())
+    }
+}
+
+/// One command.
+pub(super) struct Process {
+    pub(super) fault: Option<Fault>,
+    pub(super) line: String,
+    pub(super) input: RefCell<Option<mpsc::Receiver<Vec<u8>>>>,
+}
+
+impl remote_process::Server for Process {
+    async fn run(
+        self: Rc<Self>,
+        params: remote_process::RunParams,
+        mut results: remote_process::RunResults,
+    ) -> Result<(), capnp::Error> {
+        let lent = params.get()?;
+        let (stdout, stderr) = (lent.get_stdout()?, lent.get_stderr()?);
+        let stop: cancellation::Client = lent.get_cancellation()?;
+        let input = self.input.take();
+        let mut child = helper::shell(&self.line, input.is_some())?;
+        feed(input, child.stdin.take());
+        let outputs = (child.stdout.take(), child.stderr.take());
+        let mut exit = results.get().init_exit();
+        tokio::select! {
+            ended = self.to_its_end(&mut child, outputs, (&stdout, &stderr)) => self.tell(ended?, exit),
+            () = cancelled(None, &stop) => {
+                if self.fault == Some(Fault::OrphanRemoteCommand) {
+                    std::mem::forget(child);
+                } else {
+                    end(child).await;
+                }
+                drop(stdout.end_request().send().promise.await?);
+                drop(stderr.end_request().send().promise.await?);
+                exit.set_cancelled(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn close(
+        self: Rc<Self>,
+        _params: remote_process::CloseParams,
+        _results: remote_process::CloseResults,
+    ) -> Result<(), capnp::Error> {
+        Ok(())
+    }
+}
+
+type Outputs = (Option<tokio::process::ChildStdout>, Option<tokio::process::ChildStderr>);
+
+impl Process {
+    async fn to_its_end(
+        &self,
+        child: &mut Child,
+        (mut out, mut err): Outputs,
+        (stdout, stderr): (&byte_stream::Client, &byte_stream::Client),
+    ) -> Result<std::process::ExitStatus, capnp::Error> {
+        let other = if self.fault == Some(Fault::MergesStderr) { stdout } else { stderr };
+        let sending = async {
+            let sent = async {
+                if let Some(out) = &mut out { send_open(out, stdout, self.fault).await } else { Ok(()) }
+            };
+            let complained = async {
+                if let Some(err) = &mut err { send_open(err, other, self.fault).await } else { Ok(()) }
+            };
+            let (sent, complained) = tokio::join!(sent, complained);
+            sent.and(complained)?;
+            drop(stdout.end_request().send().promise.await?);
+            drop(stderr.end_request().send().promise.await?);
+            Ok::<(), capnp::Error>(())
+        };
+        if self.fault == Some(Fault::ExitBeforeDrain) {
+            tokio::select! {
+                sent = sending => sent?,
+                () = tokio::time::sleep(Duration::from_millis(40)) => {}
+            }
+        } else {
+            sending.await?;
+        }
+        Ok(child.wait().await?)
+    }
+
+    fn tell(&self, status: std::process::ExitStatus, mut exit: exit::Builder<'_>) {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => exit.set_status(code),
+            (None, _) if self.fault == Some(Fault::StatusZeroOnSignal) => exit.set_status(0),
+            (None, number) => {
+                let number = number.unwrap_or_default();
+                let name = Signal::from_named_raw(number).map(|signal| format!("{signal:?}"));
+                let name = name.unwrap_or_default().replace("Signal::", "").replace('"', "");
+                match self.fault {
+                    Some(Fault::SignalAsNumber) => exit.set_signal(number.to_string()),
+                    _ => exit.set_signal(&name),
+                }
+            }
+        }
+    }
+}
+
+/// Ends all processes of a command.
+async fn end(mut child: Child) {
+    if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+    }
+    drop(child.wait().await);
+}
+
+#[expect(clippy::disallowed_methods, reason = "this plugin's only thread is its RPC thread")]
+fn feed(input: Option<mpsc::Receiver<Vec<u8>>>, stdin: Option<ChildStdin>) {
+    if let (Some(mut input), Some(mut stdin)) = (input, stdin) {
+        drop(tokio::task::spawn_local(async move {
+            while let Some(bytes) = input.recv().await {
+                if stdin.write_all(&bytes).await.is_err() {
+                    return;
+                }
+            }
+        }));
+    }
+}

@@ -1,0 +1,47 @@
+//! Bytes of this machine that go into a stream.
+use packwire_schema::stream_capnp::byte_stream;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::fault::Fault;
+
+const CHUNK: usize = 64 << 10;
+
+/// Sends everything and ends the stream.
+pub(super) async fn send(
+    from: &mut (impl AsyncRead + Unpin),
+    stream: &byte_stream::Client,
+    fault: Option<Fault>,
+) -> Result<(), capnp::Error> {
+    send_open(from, stream, fault).await?;
+    stream.end_request().send().promise.await.map(drop)
+}
+
+/// Sends everything, and leaves the stream open.
+pub(super) async fn send_open(
+    from: &mut (impl AsyncRead + Unpin),
+    stream: &byte_stream::Client,
+    fault: Option<Fault>,
+) -> Result<(), capnp::Error> {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let count = from.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        let bytes = translated(&buffer[..count], fault);
+        let mut request = stream.write_request();
+        request.get().set_bytes(&bytes);
+        request.send().promise.await?;
+    }
+}
+
+fn translated(bytes: &[u8], fault: Option<Fault>) -> Vec<u8> {
+    match fault {
+        Some(Fault::Utf8LossyOutput) => String::from_utf8_lossy(bytes).into_owned().into_bytes(),
+        Some(Fault::CrlfTranslation) => bytes
+            .iter()
+            .flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] })
+            .collect(),
+        _ => bytes.to_vec(),
+    }
+}
