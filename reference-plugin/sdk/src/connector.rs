@@ -81,7 +81,7 @@ impl<C: Connection> packwire_wire::Connection for ServedConnection<C> {
         match self.connection.open(run).await {
             Ok(communicator) => {
                 let communicator = Arc::new(communicator);
-                self.opened.remember(&communicator);
+                self.opened.remember(communicator.clone()).await;
                 ConnectionOutcome::Communicator(OfferedCommunicator::shared(communicator))
             }
             Err(Stop::Failed(diagnostics)) => ConnectionOutcome::Failed(diagnostics),
