@@ -61,7 +61,7 @@
 //!   crash is [remembered](Environment::remember) before it is made, and a [`Recover`] removes what was left.
 //! - **Files** that are made by way of a [`draft`] appear whole or not at all; [`meter`] shows how far long work is.
 //! - **Logs** go through [`log`]; what a user should see, through the [`Ui`]. Panics fail one call, not the plugin.
-//! - **Tests** need no process: [`testing`].
+//! - **Tests** call a component in memory, or the program as a process that is ended in every way: [`testing`].
 //!
 //! Several components in one program: [`Plugin`].
 mod builder;

@@ -1,7 +1,7 @@
-//! Components under test, without a process: a [`Host`] in memory that remembers what it saw, and a [`Machine`] that
-//! answers what it was told to.
+//! Components under test: a [`Host`] in memory that remembers what it saw, and a [`Machine`] that answers what it was
+//! told to. The same host calls a plugin's program as a [`process`], to see how it ends and what it leaves.
 //!
-//! The component is called over a real link, so what passes here passes on the wire.
+//! A component in memory is called over a real link, too: what passes here passes on the wire.
 //!
 //! ```
 //! use packwire_plugin::{Context, Diagnostic, Provision, ProvisionRun, Provisioner, Stop, machine};
@@ -34,11 +34,17 @@
 //! # Ok(())
 //! # }
 //! ```
+mod halt;
 mod host;
 mod machine;
+pub mod process;
+mod runs;
 mod seen;
 mod services;
 mod session;
 
+pub use halt::Halt;
 pub use host::{Finished, Host, Opened, Processed};
 pub use machine::{File, Machine};
+pub use packwire_wire::process::Ended;
+pub use process::Process;

@@ -274,6 +274,12 @@ impl Attached {
         self.guest.gone()
     }
 
+    /// Its session, its processes and what they print, for who ends them in a way of their own, as tests do.
+    pub fn into_parts(self) -> (Guest, Session, Logs) {
+        let Self { guest, session, logs } = self;
+        (guest, session, logs)
+    }
+
     /// Tells the plugin to leave, gives it `grace` to do so, and ends what is left of it (`exit.leave`).
     ///
     /// The link stays until the plugin closes it.

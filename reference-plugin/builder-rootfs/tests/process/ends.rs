@@ -59,11 +59,10 @@ async fn the_commands_of_a_killed_plugin_end_with_it() {
     let provisioning = building.provisioning().await;
     run(&provisioning.machine, &format!("{long} > /dev/null 2>&1 &")).await.unwrap();
     until(|| lives(&long)).await;
-    kill_process(Pid::from_raw(building.attached.id().try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
-    building.outcome().await.unwrap_err();
+    building.plugin.kill().await.unwrap();
+    building.running.await.unwrap().unwrap_err();
     until(|| !lives(&long)).await;
     drop(provisioning);
-    building.attached.leave(GRACE).await;
 }
 
 #[tokio::test]
@@ -75,9 +74,8 @@ async fn what_a_killed_plugin_left_is_recovered_and_twice() {
     building.provisioning().await.answer(Outcome::Done);
     building.host.stalling.1.notified().await;
     assert!(names(&place.path().join("a/b"))[0].starts_with(".image."));
-    kill_process(Pid::from_raw(building.attached.id().try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
-    building.outcome().await.unwrap_err();
-    building.attached.leave(GRACE).await;
+    building.plugin.kill().await.unwrap();
+    building.running.await.unwrap().unwrap_err();
     let host = building.host;
     let left = host.ledger.lock().unwrap().clone();
     assert_eq!(host.recover(config.clone()).await, Outcome::Done);
@@ -95,10 +93,30 @@ async fn who_wants_to_look_at_a_failure_keeps_the_tree() {
     let config = json!({"source": "system", "output": "o.tar"});
     let mut building = Building::start_with(&place, config, abort).await;
     building.provisioning().await.answer(Outcome::failed("no"));
-    let (host, _) = building.failure().await;
-    let told = host.told();
+    building.outcome().await.unwrap();
+    let told = building.host.told();
     let tree = Path::new(told.last().unwrap().strip_prefix("The tree stays as it is: ").unwrap());
     assert!(tree.join("bin/sh").exists());
     fs::remove_dir_all(tree.parent().unwrap()).unwrap();
+    assert_eq!(building.plugin.leave().await, Ok(Ended::Exited(0)));
     assert_eq!(names(place.path()), ["system"]);
+}
+
+#[tokio::test]
+async fn sigterm_and_the_end_of_the_host_leave_nothing_and_the_status_is_4() {
+    for is_terminated in [true, false] {
+        let place = with_system();
+        let long = long(place.path());
+        let mut building = Building::start(&place, json!({"source": "system", "output": "a/o.tar"})).await;
+        let provisioning = building.provisioning().await;
+        run(&provisioning.machine, &format!("{long} > /dev/null 2>&1 &")).await.unwrap();
+        until(|| lives(&long)).await;
+        let plugin = building.plugin;
+        let ended = if is_terminated { plugin.terminate().await } else { plugin.lose_host().await };
+        assert_eq!(ended, Ok(Ended::Exited(4)));
+        assert!(!lives(&long));
+        // Empty: a host that is gone cannot be given back what it has lent.
+        assert_eq!(fs::remove_dir(building.host.temporary()).is_err(), is_terminated);
+        assert_eq!(names(place.path()), ["system"]);
+    }
 }

@@ -11,16 +11,15 @@ use std::{
     io::Read,
     path::Path,
     sync::Arc,
-    time::Duration,
 };
 
 use packwire_plugin::{
     Cancellation, Context, Exit, FileInfo, OnError, Outcome, RemoteCommand, RemoteCommunicator, Stop,
     machine::{self, Line},
     pipe,
+    testing::{Ended, process},
 };
-use rig::{Building, GRACE, system};
-use rustix::process::{Pid, Signal, kill_process};
+use rig::{Building, system};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -89,10 +88,5 @@ pub(crate) fn lives(command: &str) -> bool {
 }
 
 pub(crate) async fn until(condition: impl Fn() -> bool) {
-    let waited = tokio::time::timeout(Duration::from_secs(20), async {
-        while !condition() {
-            tokio::task::yield_now().await;
-        }
-    });
-    waited.await.unwrap();
+    process::until(condition).await.unwrap();
 }

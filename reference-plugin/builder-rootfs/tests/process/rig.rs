@@ -5,15 +5,14 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
+use packwire_plugin::testing::{Ended, Process};
 use packwire_wire::{
     ArtifactInfo, BuildLent, BuildOutcome, Built, Context, Diagnostic, Environment, Hook, HookRun, Lease,
     Leased, LedgerEntry, OfferedCommunicator, OfferedEnvironment, OfferedHook, OfferedLease,
     OfferedLedgerEntry, OfferedProgress, OfferedUi, Outcome, PROVISION, Progress, RecoveryLent,
-    RemoteArtifact, RemoteCapability, RemoteCommunicator, Reply, Room, Ui,
-    process::{Attached, Launch, LogLine, LogSink, Offer, Program, inherited_environment},
+    RemoteArtifact, RemoteCapability, RemoteCommunicator, Reply, Ui,
 };
 use serde_json::Value;
 use tokio::{
@@ -21,8 +20,6 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
-
-pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
 /// What a host sees and gives. Clones are the same.
 #[derive(Clone)]
@@ -52,12 +49,11 @@ impl Provisioning {
 
 /// A build under way.
 pub(crate) struct Building {
-    pub(crate) attached: Attached,
+    pub(crate) plugin: Process,
     pub(crate) cancellation: CancellationToken,
     pub(crate) host: Host,
-    running: JoinHandle<Result<Built<RemoteArtifact>, String>>,
+    pub(crate) running: JoinHandle<Result<Built<RemoteArtifact>, String>>,
     lent: mpsc::UnboundedReceiver<Provisioning>,
-    _room: Room,
 }
 
 /// A build that made something.
@@ -66,21 +62,12 @@ pub(crate) struct Made {
     pub(crate) data: Value,
     pub(crate) artifact: RemoteArtifact,
     pub(crate) host: Host,
-    attached: Attached,
+    plugin: Process,
 }
 
 /// A fresh process.
-async fn attached() -> (Room, Attached) {
-    let program = Program {
-        executable: env!("CARGO_BIN_EXE_packer-builder-rootfs").into(),
-        arguments: Vec::new(),
-        environment: inherited_environment::<&str>(&[]),
-        directory: None,
-    };
-    let room = Room::open(tokio::runtime::Handle::current()).unwrap();
-    let launch = Launch::new(program, Offer::of(&[1]).unwrap(), Arc::new(Unheard));
-    let attached = launch.start(&room).unwrap().attach().await.unwrap();
-    (room, attached)
+async fn attached() -> Process {
+    Process::attach(env!("CARGO_BIN_EXE_packer-builder-rootfs")).await.unwrap()
 }
 
 impl Building {
@@ -89,7 +76,7 @@ impl Building {
     }
 
     pub(crate) async fn start_with(place: &Arc<tempfile::TempDir>, config: Value, context: Context) -> Self {
-        let (room, attached) = attached().await;
+        let plugin = attached().await;
         let (sender, lent) = mpsc::unbounded_channel();
         let host = Host {
             directory: place.clone(),
@@ -99,7 +86,7 @@ impl Building {
             stalling: Arc::default(),
             lent: sender,
         };
-        let RemoteCapability::Builder(builder) = &attached.hello().components[0].capability else {
+        let RemoteCapability::Builder(builder) = &plugin.components()[0].capability else {
             panic!("it offers something else")
         };
         let context = Context { working_dir: place.path().display().to_string(), ..context };
@@ -114,7 +101,7 @@ impl Building {
         };
         let running =
             tokio::spawn(async move { build.run(given).await.map_err(|broken| broken.to_string()) });
-        Self { attached, cancellation, host, running, lent, _room: room }
+        Self { plugin, cancellation, host, running, lent }
     }
 
     /// The tree, when it is lent.
@@ -137,7 +124,7 @@ impl Building {
             BuildOutcome::Cancelled => "cancelled".to_owned(),
             other => panic!("{other:?}"),
         };
-        self.attached.leave(GRACE).await;
+        assert_eq!(self.plugin.leave().await, Ok(Ended::Exited(0)));
         (self.host, why)
     }
 
@@ -147,7 +134,7 @@ impl Building {
         let BuildOutcome::Artifact(artifact) = outcome else { panic!("{outcome:?}") };
         let info = artifact.describe().await.unwrap();
         let data = serde_json::from_str(&generated_data).unwrap();
-        Made { info, data, artifact, host: self.host, attached: self.attached }
+        Made { info, data, artifact, host: self.host, plugin: self.plugin }
     }
 }
 
@@ -158,7 +145,7 @@ impl Made {
     }
 
     pub(crate) async fn leave(self) {
-        self.attached.leave(GRACE).await;
+        assert_eq!(self.plugin.leave().await, Ok(Ended::Exited(0)));
     }
 }
 
@@ -180,8 +167,8 @@ impl Host {
 impl Host {
     /// Has a fresh process remove what the ledger still has.
     pub(crate) async fn recover(&self, config: Value) -> Outcome {
-        let (_room, attached) = attached().await;
-        let recovery = attached.hello().components[0].recovery.clone().unwrap();
+        let plugin = attached().await;
+        let recovery = plugin.components()[0].recovery.clone().unwrap();
         let left: Vec<_> = self.ledger.lock().unwrap().iter().cloned().enumerate().collect();
         let entry = |at| OfferedLedgerEntry::new(Entry { host: self.clone(), at });
         let lent = RecoveryLent {
@@ -196,7 +183,7 @@ impl Host {
             cancellation: CancellationToken::new(),
         };
         let outcome = recovery.recover(lent).await.unwrap();
-        attached.leave(GRACE).await;
+        assert_eq!(plugin.leave().await, Ok(Ended::Exited(0)));
         outcome
     }
 }
@@ -293,12 +280,6 @@ struct Unheard;
 impl Progress for Unheard {
     async fn update(&self, _: u64) {}
     async fn finish(&self) {}
-}
-
-impl LogSink for Unheard {
-    fn line(&self, line: &LogLine) {
-        drop(format!("{line:?}"));
-    }
 }
 
 /// Makes a system of a shell and a few programs, with the libraries that they need.

@@ -6,16 +6,13 @@ use std::{
 };
 
 use packwire_wire::{
-    Artifact, ArtifactInfo, BuildLent, BuildOutcome, Component, Components, ConnectionLent,
-    ConnectionOutcome, Context, Hook, HookLent, HookRun, HostCommandLent, InputFate, Kind, OfferedArtifact,
-    OfferedCapability, OfferedCommunicator, OfferedComponents, OfferedEnvironment, OfferedHook, OfferedUi,
-    Outcome, PostProcessLent, PostProcessOutcome, Prepared, ProvisionLent, QueryLent, QueryOutcome,
-    RecoveryLent, RemoteArtifact, RemoteCapability, RemoteCommunicator,
+    Artifact, ArtifactInfo, Context, Hook, HookRun, InputFate, OfferedArtifact, OfferedCommunicator,
+    OfferedHook, OfferedUi, Outcome, RemoteArtifact, RemoteCommunicator,
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Machine, services::Services, session::Session};
+use super::{Halt, Machine, halt::Halts, services::Services, session::Session};
 use crate::{
     Builder, Command, Connector, DataSource, Plugin, PostProcessor, Provisioner, Recover, Stop, done,
 };
@@ -23,13 +20,15 @@ use crate::{
 /// A host for one component under test. Clones are the same host.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
-    context: Context,
+    pub(super) context: Context,
     pub(super) machines: BTreeMap<String, Machine>,
     pub(super) provisioning: Option<Outcome>,
-    generated_data: Option<Value>,
-    cancellation: CancellationToken,
+    pub(super) hook: Option<OfferedHook>,
+    pub(super) generated_data: Option<Value>,
+    pub(super) cancellation: CancellationToken,
     told: Arc<Mutex<Vec<String>>>,
     pub(super) services: Services,
+    halts: Halts,
 }
 
 impl Host {
@@ -64,6 +63,12 @@ impl Host {
         Self { provisioning: Some(outcome), ..self }
     }
 
+    /// The same, on which builders call this hook.
+    #[must_use]
+    pub fn with_hook(self, hook: impl Hook) -> Self {
+        Self { hook: Some(OfferedHook::new(hook)), ..self }
+    }
+
     /// The same, whose builder says this of the machine: a JSON object.
     #[must_use]
     pub fn with_generated_data(self, generated_data: Value) -> Self {
@@ -82,6 +87,12 @@ impl Host {
         self.cancellation.cancel();
     }
 
+    /// Leaves a component without an answer to calls that are [told](Self::told) with this beginning, and with
+    /// `components` to what a command asks of others, until what this answers is dropped.
+    pub fn halt_at(&self, beginning: &str) -> Halt {
+        self.halts.add(beginning)
+    }
+
     /// What the host saw, in order: `say: …`, `message: …`, `error: …` line by line, `hook: …`, and so on.
     pub fn told(&self) -> Vec<String> {
         self.locked().clone()
@@ -95,29 +106,24 @@ impl Host {
         self.locked().extend(text.lines().map(|line| format!("{what}: {line}")));
     }
 
+    /// Notes a call, and lets it wait where the host was [halted](Self::halt_at).
+    pub(super) async fn seen(&self, what: &str, text: &str) {
+        self.note(what, text);
+        self.halt(&format!("{what}: {text}")).await;
+    }
+
+    pub(super) async fn halt(&self, told: &str) {
+        self.halts.pass(told).await;
+    }
+
     /// Prepares and runs a builder.
     ///
     /// # Errors
     /// What is wrong with the configuration, or why the build stopped.
     pub async fn build(&self, builder: impl Builder, config: Value) -> Result<Finished, Stop> {
         let session = Session::of(plugin().builder("under-test", builder)).await?;
-        let RemoteCapability::Builder(remote) = session.component()? else { return Err(other_kind()) };
-        let build = prepared(remote.prepare(config.to_string(), self.context.clone()).await?)?;
-        let lent = BuildLent {
-            ui: OfferedUi::new(self.clone()),
-            hook: OfferedHook::new(self.clone()),
-            environment: OfferedEnvironment::new(self.clone()),
-            cancellation: self.cancellation.clone(),
-        };
-        let built = build.run(lent).await?;
-        let artifact = match built.outcome {
-            BuildOutcome::Artifact(artifact) => Some(artifact),
-            BuildOutcome::Nothing => None,
-            BuildOutcome::Failed(diagnostics) => return Err(Stop::Failed(diagnostics)),
-            BuildOutcome::Cancelled => return Err(Stop::Cancelled),
-        };
-        let generated_data = serde_json::from_str(&built.generated_data).unwrap_or_default();
-        Ok(Finished { artifact, generated_data, host: self.clone(), _session: session })
+        let finished = self.run_builder(session.component()?, &config).await?;
+        Ok(Finished { _session: Some(session), ..finished })
     }
 
     /// Prepares and runs a provisioner on a machine.
@@ -130,8 +136,9 @@ impl Host {
         config: Value,
         machine: &Machine,
     ) -> Result<(), Stop> {
+        let session = Session::of(plugin().provisioner("under-test", provisioner)).await?;
         let machine = OfferedCommunicator::new(machine.clone());
-        self.provision_with(provisioner, config, Some(machine)).await
+        self.run_provisioner(session.component()?, &config, Some(machine)).await
     }
 
     /// Prepares and runs a provisioner that needs no machine.
@@ -139,26 +146,8 @@ impl Host {
     /// # Errors
     /// What is wrong with the configuration, or why the work stopped.
     pub async fn provision_nothing(&self, provisioner: impl Provisioner, config: Value) -> Result<(), Stop> {
-        self.provision_with(provisioner, config, None).await
-    }
-
-    async fn provision_with(
-        &self,
-        provisioner: impl Provisioner,
-        config: Value,
-        communicator: Option<OfferedCommunicator>,
-    ) -> Result<(), Stop> {
         let session = Session::of(plugin().provisioner("under-test", provisioner)).await?;
-        let RemoteCapability::Provisioner(remote) = session.component()? else { return Err(other_kind()) };
-        let provision = prepared(remote.prepare(config.to_string(), self.context.clone()).await?)?;
-        let lent = ProvisionLent {
-            ui: OfferedUi::new(self.clone()),
-            communicator,
-            generated_data: self.generated_data.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string),
-            environment: OfferedEnvironment::new(self.clone()),
-            cancellation: self.cancellation.clone(),
-        };
-        done(provision.run(lent).await?)
+        self.run_provisioner(session.component()?, &config, None).await
     }
 
     /// Prepares and runs a post-processor on an artifact.
@@ -172,24 +161,10 @@ impl Host {
         artifact: impl Artifact,
     ) -> Result<Processed, Stop> {
         let session = Session::of(plugin().post_processor("under-test", post_processor)).await?;
-        let RemoteCapability::PostProcessor(remote) = session.component()? else { return Err(other_kind()) };
-        let work = prepared(remote.prepare(config.to_string(), self.context.clone()).await?)?;
-        let lent = PostProcessLent {
-            ui: OfferedUi::new(self.clone()),
-            artifact: OfferedArtifact::new(artifact),
-            generated_data: "{}".to_owned(),
-            environment: OfferedEnvironment::new(self.clone()),
-            cancellation: self.cancellation.clone(),
-        };
-        let (artifact, input) = match work.run(lent).await? {
-            PostProcessOutcome::Artifact { artifact, input } => (Some(artifact), input),
-            PostProcessOutcome::Nothing { input } => (None, input),
-            PostProcessOutcome::Failed(diagnostics) => return Err(Stop::Failed(diagnostics)),
-            PostProcessOutcome::Cancelled => return Err(Stop::Cancelled),
-        };
-        let generated_data = Value::Null;
-        let finished = Finished { artifact, generated_data, host: self.clone(), _session: session };
-        Ok(Processed { finished, input })
+        let artifact = OfferedArtifact::new(artifact);
+        let Processed { finished, input } =
+            self.run_post_processor(session.component()?, &config, artifact).await?;
+        Ok(Processed { finished: Finished { _session: Some(session), ..finished }, input })
     }
 
     /// Prepares and runs a data source; answers the value.
@@ -198,19 +173,7 @@ impl Host {
     /// What is wrong with the configuration, or why nothing was found.
     pub async fn query(&self, data_source: impl DataSource, config: Value) -> Result<Value, Stop> {
         let session = Session::of(plugin().data_source("under-test", data_source)).await?;
-        let RemoteCapability::DataSource(remote) = session.component()? else { return Err(other_kind()) };
-        let query = prepared(remote.prepare(config.to_string(), self.context.clone()).await?)?;
-        let lent = QueryLent {
-            ui: OfferedUi::new(self.clone()),
-            environment: OfferedEnvironment::new(self.clone()),
-            cancellation: self.cancellation.clone(),
-        };
-        match query.run(lent).await? {
-            QueryOutcome::Value(value) => serde_json::from_str(&value)
-                .map_err(|error| Stop::failed(format!("what it found is no JSON: {error}"))),
-            QueryOutcome::Failed(diagnostics) => Err(Stop::Failed(diagnostics)),
-            QueryOutcome::Cancelled => Err(Stop::Cancelled),
-        }
+        self.run_data_source(session.component()?, &config).await
     }
 
     /// Runs a command with these arguments, beside the components of `known`; answers its exit status.
@@ -224,15 +187,7 @@ impl Host {
         known: Plugin,
     ) -> Result<i32, Stop> {
         let session = Session::of(plugin().command("under-test", command)).await?;
-        let RemoteCapability::Command(remote) = session.component()? else { return Err(other_kind()) };
-        let lent = HostCommandLent {
-            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
-            ui: OfferedUi::new(self.clone()),
-            environment: OfferedEnvironment::new(self.clone()),
-            components: OfferedComponents::new(Known(known.components)),
-            cancellation: self.cancellation.clone(),
-        };
-        Ok(remote.run(lent).await?)
+        self.run_host_command(session.component()?, arguments, known).await
     }
 
     /// Calls a hook as the host does, without a machine.
@@ -241,15 +196,7 @@ impl Host {
     /// Why it failed.
     pub async fn call_hook(&self, hook: impl Hook, event: &str, data: &Value) -> Result<(), Stop> {
         let session = Session::of(plugin().hook("under-test", "Under test", hook)).await?;
-        let RemoteCapability::Hook(remote) = session.component()? else { return Err(other_kind()) };
-        let lent = HookLent {
-            ui: Some(OfferedUi::new(self.clone())),
-            communicator: None,
-            data: data.to_string(),
-            environment: Some(OfferedEnvironment::new(self.clone())),
-            cancellation: self.cancellation.clone().into(),
-        };
-        done(remote.run(event, lent).await?)
+        self.run_hook(session.component()?, event, data).await
     }
 
     /// Has what is still [remembered](Self::remembered) dealt with; what that settles is remembered no more.
@@ -259,16 +206,7 @@ impl Host {
     pub async fn recover(&self, recover: impl Recover, config: Value) -> Result<(), Stop> {
         let offered = plugin().hook("under-test", "Under test", Nobody).recovering(recover);
         let session = Session::of(offered).await?;
-        let Some(recovery) = session.recovery() else { return Err(other_kind()) };
-        let lent = RecoveryLent {
-            config: config.to_string(),
-            context: self.context.clone(),
-            entries: self.services.entries(self),
-            ui: OfferedUi::new(self.clone()),
-            environment: OfferedEnvironment::new(self.clone()),
-            cancellation: self.cancellation.clone(),
-        };
-        done(recovery.recover(lent).await?)
+        self.run_recovery(session.recovery(), &config).await
     }
 
     /// What the component said that outlives a crash, and has not settled: its last words of each.
@@ -282,33 +220,13 @@ impl Host {
     /// What is wrong with the configuration, or why it could not be opened.
     pub async fn open(&self, connector: impl Connector, config: Value) -> Result<Opened, Stop> {
         let session = Session::of(plugin().communicator("under-test", connector)).await?;
-        let RemoteCapability::Communicator(remote) = session.component()? else { return Err(other_kind()) };
-        let connection = prepared(remote.prepare(config.to_string(), self.context.clone()).await?)?;
-        let lent = ConnectionLent {
-            ui: OfferedUi::new(self.clone()),
-            environment: OfferedEnvironment::new(self.clone()),
-            cancellation: self.cancellation.clone(),
-        };
-        match connection.open(lent).await? {
-            ConnectionOutcome::Communicator(communicator) => {
-                Ok(Opened { communicator, session, _host: self.clone() })
-            }
-            ConnectionOutcome::Failed(diagnostics) => Err(Stop::Failed(diagnostics)),
-            ConnectionOutcome::Cancelled => Err(Stop::Cancelled),
-        }
+        let communicator = self.run_connector(session.component()?, &config).await?;
+        Ok(Opened { communicator, session, _host: self.clone() })
     }
 }
 
 fn plugin() -> Plugin {
     Plugin::new("under-test", "0.0.0")
-}
-
-fn other_kind() -> Stop {
-    Stop::failed("the component is of another kind")
-}
-
-fn prepared<T>(prepared: Prepared<T>) -> Result<T, Stop> {
-    prepared.object.ok_or(Stop::Failed(prepared.diagnostics))
 }
 
 /// What a build yielded, with the session in which the artifact lives.
@@ -318,8 +236,9 @@ pub struct Finished {
     pub artifact: Option<RemoteArtifact>,
     /// The generated data; null where there is none.
     pub generated_data: Value,
-    host: Host,
-    _session: Session,
+    pub(super) host: Host,
+    /// Where a component in memory lives.
+    pub(super) _session: Option<Session>,
 }
 
 impl Finished {
@@ -352,19 +271,6 @@ pub struct Processed {
     pub finished: Finished,
     /// What shall become of its input.
     pub input: InputFate,
-}
-
-/// The components that a command may look at.
-struct Known(Vec<Component<OfferedCapability>>);
-
-impl Components for Known {
-    async fn list(&self) -> Vec<Component<OfferedCapability>> {
-        self.0.clone()
-    }
-
-    async fn find(&self, kind: Kind, name: String) -> Option<Component<OfferedCapability>> {
-        self.0.iter().find(|one| one.kind() == kind && one.name == name).cloned()
-    }
 }
 
 /// A component beside which a recovery is offered.

@@ -5,33 +5,33 @@ use super::Host;
 
 impl Ui for Host {
     async fn say(&self, text: String) {
-        self.note("say", &text);
+        self.seen("say", &text).await;
     }
 
     async fn message(&self, text: String) {
-        self.note("message", &text);
+        self.seen("message", &text).await;
     }
 
     async fn error(&self, text: String) {
-        self.note("error", &text);
+        self.seen("error", &text).await;
     }
 
     async fn machine(&self, category: String, args: Vec<String>) {
-        self.note("machine", &format!("{category} {}", args.join(",")));
+        self.seen("machine", &format!("{category} {}", args.join(","))).await;
     }
 
     async fn ask(&self, query: String, _: bool) -> Reply {
-        self.note("ask", &query);
+        self.seen("ask", &query).await;
         Reply::Refused("nobody is there".to_owned())
     }
 
     async fn progress(&self, label: String, total: u64) -> OfferedProgress {
-        self.note("progress", &format!("{label}, {total} bytes"));
+        self.seen("progress", &format!("{label}, {total} bytes")).await;
         OfferedProgress::new(Unseen)
     }
 
     async fn mask(&self, _: String) {
-        self.note("mask", "a secret");
+        self.seen("mask", "a secret").await;
     }
 }
 
@@ -46,7 +46,11 @@ impl Progress for Unseen {
 impl Hook for Host {
     async fn run(&self, run: HookRun) -> Outcome {
         let machine = if run.communicator.is_some() { "with" } else { "without" };
-        self.note("hook", &format!("{} {machine} a machine, {}", run.event, run.data));
-        self.provisioning.clone().unwrap_or(Outcome::Done)
+        let told = format!("{} {machine} a machine, {}", run.event, run.data);
+        tokio::select! {
+            biased;
+            () = self.seen("hook", &told) => self.provisioning.clone().unwrap_or(Outcome::Done),
+            () = run.cancellation.cancelled() => Outcome::Cancelled,
+        }
     }
 }

@@ -59,7 +59,7 @@ impl Environment for Host {
         kind: String,
         config: String,
     ) -> Result<OfferedCommunicator, Vec<Diagnostic>> {
-        self.note("communicator", &format!("{kind} {config}"));
+        self.seen("communicator", &format!("{kind} {config}")).await;
         let machine = self.machines.get(&kind);
         let machine =
             machine.ok_or_else(|| vec![Diagnostic::error(format!("there is no communicator `{kind}`"))])?;
@@ -67,7 +67,7 @@ impl Environment for Host {
     }
 
     async fn cache(&self, key: String, shared: bool) -> Result<Leased<String>, Vec<Diagnostic>> {
-        self.note("cache", &format!("{key}{}", if shared { ", to read" } else { "" }));
+        self.seen("cache", &format!("{key}{}", if shared { ", to read" } else { "" })).await;
         let mut lent = self.services.locked();
         let cache = match lent.cache.take() {
             Some(cache) => cache,
@@ -94,8 +94,8 @@ impl Environment for Host {
     }
 
     async fn remember(&self, entry: String) -> Result<OfferedLedgerEntry, Vec<Diagnostic>> {
-        self.note("remember", &entry);
-        let number = self.services.remember(entry);
+        let number = self.services.remember(entry.clone());
+        self.seen("remember", &entry).await;
         Ok(OfferedLedgerEntry::new(Entry { host: self.clone(), number }))
     }
 }
@@ -120,7 +120,7 @@ struct Held {
 
 impl Lease for Held {
     async fn close(&self) {
-        self.host.note("back", self.what);
+        self.host.seen("back", self.what).await;
     }
 }
 
@@ -132,14 +132,15 @@ struct Entry {
 
 impl LedgerEntry for Entry {
     async fn update(&self, text: String) -> Result<(), Vec<Diagnostic>> {
-        self.host.note("update", &text);
-        drop(self.host.services.locked().entries.insert(self.number, text));
+        drop(self.host.services.locked().entries.insert(self.number, text.clone()));
+        self.host.seen("update", &text).await;
         Ok(())
     }
 
     async fn settle(&self) -> Result<(), String> {
-        if let Some(text) = self.host.services.locked().entries.remove(&self.number) {
-            self.host.note("settle", &text);
+        let settled = self.host.services.locked().entries.remove(&self.number);
+        if let Some(text) = settled {
+            self.host.seen("settle", &text).await;
         }
         Ok(())
     }
