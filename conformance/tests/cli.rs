@@ -16,7 +16,7 @@ fn a_program_that_exits_at_once_gets_one_verdict() {
     conformance [version] of /bin/true
 
     never attached: it exited with status 0 after [seconds], without connecting
-      hint      a plugin reads PACKER_PLUGIN_ADDRESS, dials it and calls Host.attach (SPEC.md, `Dial and attach`)
+      hint      a plugin reads PACKER_PLUGIN_ADDRESS, dials it and calls Host.attach (SPEC.md, `Connection and attach`)
 
     core: not tested, the program never attached · suite [version]
     ");

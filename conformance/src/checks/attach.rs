@@ -1,4 +1,4 @@
-//! Dial and attach.
+//! Connection and attach.
 
 mod hello;
 mod live;

@@ -1,4 +1,4 @@
-//! Errors and diagnostics.
+//! Diagnostics, outcomes, exceptions.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Shutdown, crash, orphans.
+//! Session lifecycle.
 
 mod running;
 

@@ -1,4 +1,4 @@
-//! Launch and environment: what the three variables say, and what else a plugin may find.
+//! Launch: what the three variables say, and what else a plugin may find.
 
 mod address;
 mod children;

@@ -1,4 +1,4 @@
-//! Authentication token.
+//! Token.
 
 use std::time::Duration;
 

@@ -142,7 +142,7 @@ impl Page {
         self.block("it said", log);
         self.field("hint", match packer {
             true => "this is a plugin of Packer's own protocol, not of Packwire; it needs a bridge between the two",
-            false => "a plugin reads PACKER_PLUGIN_ADDRESS, dials it and calls Host.attach (SPEC.md, `Dial and attach`)",
+            false => "a plugin reads PACKER_PLUGIN_ADDRESS, dials it and calls Host.attach (SPEC.md, `Connection and attach`)",
         });
     }
 
