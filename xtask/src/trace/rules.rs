@@ -10,6 +10,10 @@ pub(super) struct Rule {
     pub(super) level: String,
     /// The heading of the second level that it stands under.
     pub(super) group: String,
+    /// `plugin` or `host`.
+    pub(super) binds: String,
+    /// `wire`, `process`, `fs`, `scenario`, or why no check can see it kept.
+    pub(super) seen: String,
     /// Why no check can see it kept, where none can.
     pub(super) unobservable: Option<String>,
 }
@@ -43,9 +47,11 @@ fn rule(id: &str, group: &str, sentence: Option<&str>, binding: Option<&str>) ->
     let level = level(sentence.unwrap_or_default())
         .ok_or_else(|| wrong("its sentence has not exactly one keyword"))?;
     let seen = binding.and_then(|line| line.strip_prefix('*')?.strip_suffix(".*")?.split_once(" Seen: "));
-    let (_, seen) = seen.ok_or_else(|| wrong("no line says whom it binds and how it is seen"))?;
+    let (binds, seen) = seen.ok_or_else(|| wrong("no line says whom it binds and how it is seen"))?;
     let unobservable = seen.strip_prefix("unobservable: ").map(str::to_owned);
-    Ok(Rule { id: id.to_owned(), level: level.to_owned(), group: group.to_owned(), unobservable })
+    let binds = binds.trim_start_matches("Binds: ").trim_end_matches('.').to_owned();
+    let (id, level, group, seen) = (id.to_owned(), level.to_owned(), group.to_owned(), seen.to_owned());
+    Ok(Rule { id, level, group, binds, seen, unobservable })
 }
 
 /// The one keyword of a sentence.
@@ -69,6 +75,8 @@ mod tests {
         let told: Vec<_> =
             read(TEXT).unwrap().into_iter().map(|r| (r.id, r.level, r.group, r.unobservable)).collect();
         let owned = |text: &str| text.to_owned();
+        let all = read(TEXT).unwrap();
+        assert_eq!((all[0].binds.as_str(), all[0].seen.as_str()), ("plugin", "process"));
         assert_eq!(told[0], (owned("exit.leave"), owned("MUST"), owned("Exit"), None));
         assert_eq!(told[1].3, Some(owned("it drives plugins, not hosts")));
     }
