@@ -4,6 +4,9 @@ use capnp::Error;
 use packwire_schema::attach_capnp::hello;
 use packwire_schema::component_capnp::component;
 
+/// Four times what a plugin may have.
+pub(crate) const MOST_COMPONENTS: usize = 1024;
+
 /// What is said of one component.
 pub(crate) struct Offered<'a> {
     /// `builder custom-cloud`, or what stands in for it.
@@ -69,8 +72,16 @@ impl Kind {
 }
 
 /// The components of a hello, in its order.
+///
+/// # Errors
+/// A hello that cannot be read, or one with far more components than a plugin may have.
 pub(crate) fn offered(hello: hello::Reader<'_>) -> capnp::Result<Vec<Offered<'_>>> {
-    hello.get_components()?.iter().map(Offered::read).collect()
+    let components = hello.get_components()?;
+    let many = components.len() as usize;
+    if many > MOST_COMPONENTS {
+        return Err(Error::failed(format!("{many} components; the suite looks at {MOST_COMPONENTS}")));
+    }
+    components.iter().map(Offered::read).collect()
 }
 
 /// A text whose bytes may be anything.

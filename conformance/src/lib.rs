@@ -12,6 +12,7 @@ pub mod cli;
 mod components;
 mod explain;
 mod judge;
+mod memory;
 pub mod preflight;
 pub mod report;
 pub mod rig;

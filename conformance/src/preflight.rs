@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::components::{Kind, text};
+use crate::components::{Kind, MOST_COMPONENTS, text};
 use crate::rig::{Hello, Manners, Rig, Trial};
+use crate::talk::diagnostic::shortened;
 
 /// How the program met a host for the first time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -89,11 +90,11 @@ fn speaks_packers_own(printed: &str) -> bool {
 fn introduction(hello: &Hello) -> capnp::Result<Introduction> {
     let hello = hello.read()?;
     let mut components = Vec::new();
-    for offered in hello.get_components()?.iter() {
+    for offered in hello.get_components()?.iter().take(MOST_COMPONENTS) {
         let kind = Kind::of(offered).map_or("component", Kind::word);
-        components.push(format!("{kind} {}", text(offered.get_name())?));
+        components.push(format!("{kind} {}", shortened(&text(offered.get_name())?)));
     }
-    let (name, version) = (text(hello.get_name())?, text(hello.get_version())?);
+    let (name, version) = (shortened(&text(hello.get_name())?), shortened(&text(hello.get_version())?));
     Ok(Introduction { name, version, protocol: hello.get_protocol_version(), components })
 }
 

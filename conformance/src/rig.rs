@@ -1,9 +1,11 @@
 //! One isolated run of the program under test: fresh directories, hosts, processes, a record, and watchers at the end.
 
+mod captured;
 mod children;
 mod doomed;
 mod family;
 mod host;
+mod inbox;
 mod launch;
 mod names;
 mod plugin;

@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 
-use crate::check::{Blame, Check, Requirement, Status, Verdict};
+use crate::check::{Blame, Check, Observation, Outcome, Requirement, Status, Stop, Verdict};
 use crate::judge::{self, Ran};
+use crate::memory::Memory;
 use crate::preflight::{Introduction, Preflight};
 use crate::rig::{self, RigJob};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::select::{self, SelectError};
 use crate::spec::{self, Level, Party, Seen, SpecError};
 use crate::subject::Subject;
-use crate::supervisor::{self, Answer, Job, Task};
+use crate::supervisor::{self, Answer, Job, SupervisorError, Task};
 use crate::{checks, report};
 
 /// How long one check may take before its supervisor is ended, before `--slow` stretches it.
@@ -181,13 +182,25 @@ fn offered(met: &Preflight) -> &[String] {
 
 async fn meet(subject: &Subject, options: &Options) -> Result<Preflight, SuiteError> {
     let task = Task::Preflight { within: options.within };
-    match supervise(subject, options, task, options.within, &[]).await {
+    match supervise(subject, options, task, options.within, &[], &Memory::default()).await {
         Ok(Answer::Preflight(Preflight::CannotStart(why))) => {
             Err(SuiteError::CannotStart { hint: report::start_hint(&why), why })
         }
         Ok(Answer::Preflight(met)) => Ok(met),
         Ok(Answer::Check(_)) => Err(SuiteError::Ours("a supervisor answered another question".to_owned())),
-        Err(why) => Err(SuiteError::Ours(why)),
+        Err(SuperviseError::Supervisor(why @ SupervisorError::Memory(_))) => Ok(too_much(&why)),
+        Err(why) => Err(SuiteError::Ours(why.to_string())),
+    }
+}
+
+/// What came of a first meeting that had to be ended.
+fn too_much(why: &SupervisorError) -> Preflight {
+    Preflight::NeverAttached {
+        end: Some(format!("was ended: {why}")),
+        waited_ms: 0,
+        connections: 1,
+        packer: false,
+        log: Vec::new(),
     }
 }
 
@@ -200,13 +213,15 @@ async fn run_all(
     progress: &mut impl FnMut(usize, usize),
 ) -> Vec<Ran> {
     let (all, patience, offered) = (chosen.len(), patience(met, options), offered(met));
+    let memory = &Memory::default();
     let mut order: Vec<(usize, &'static Check)> = chosen.into_iter().enumerate().collect();
     order.sort_by_key(|(_, check)| std::cmp::Reverse(check.lasts));
     // Who only waits needs no processor, and would keep those waiting that do.
     let (idle, busy): (Vec<_>, Vec<_>) =
         order.into_iter().partition(|(_, check)| check.lasts >= IDLE && options.jobs > 1);
-    let run =
-        |(index, check)| async move { (index, run_one(subject, options, check, patience, offered).await) };
+    let run = |(index, check)| async move {
+        (index, run_one(subject, options, check, patience, offered, memory).await)
+    };
     let idle = futures::stream::iter(idle.into_iter().map(run)).buffer_unordered(all.max(1));
     let busy = futures::stream::iter(busy.into_iter().map(run)).buffer_unordered(options.jobs.max(1));
     let mut runs = std::pin::pin!(futures::stream::select(idle, busy));
@@ -226,12 +241,45 @@ async fn run_one(
     check: &'static Check,
     patience: Duration,
     offered: &[String],
+    memory: &Memory,
 ) -> Ran {
-    match supervise(subject, options, Task::Check(check.id.to_owned()), patience, offered).await {
+    let began = Instant::now();
+    match supervise(subject, options, Task::Check(check.id.to_owned()), patience, offered, memory).await {
         Ok(Answer::Check(outcome)) => (check, Ok(outcome)),
         Ok(Answer::Preflight(_)) => (check, Err("a supervisor answered another question".to_owned())),
-        Err(why) => (check, Err(why)),
+        Err(SuperviseError::Supervisor(why @ SupervisorError::Memory(_))) => {
+            (check, Ok(cut_short(&why, began)))
+        }
+        Err(why) => (check, Err(why.to_string())),
     }
+}
+
+/// What came of a check in which the plugin sent more than can be heard.
+fn cut_short(why: &SupervisorError, began: Instant) -> Outcome {
+    let observation = Observation {
+        expected: "what the plugin sends fits into the suite's memory, so that the rule can be tried"
+            .to_owned(),
+        observed: why.to_string(),
+        held: false,
+        measured: None,
+        prerequisite: true,
+        process: None,
+    };
+    Outcome {
+        observations: vec![observation],
+        stop: Some(Stop::Prerequisite),
+        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        ..Outcome::default()
+    }
+}
+
+/// Why a job has no answer.
+#[derive(Debug, thiserror::Error)]
+enum SuperviseError {
+    #[error("no directory for a check: {0}")]
+    Directory(#[from] io::Error),
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
 }
 
 async fn supervise(
@@ -240,8 +288,9 @@ async fn supervise(
     task: Task,
     patience: Duration,
     offered: &[String],
-) -> Result<Answer, String> {
-    let root = fresh_directory().map_err(|error| format!("no directory for a check: {error}"))?;
+    memory: &Memory,
+) -> Result<Answer, SuperviseError> {
+    let root = fresh_directory()?;
     let rig = RigJob {
         subject: subject.clone(),
         slow: options.slow,
@@ -252,7 +301,7 @@ async fn supervise(
     };
     let job = Job { task, rig, root: root.path().to_owned() };
     let within = (OVERRUN + options.within).mul_f64(options.slow);
-    supervisor::supervised(&job, within).await.map_err(|error| error.to_string())
+    Ok(supervisor::supervised(&job, within, memory).await?)
 }
 
 /// Where TMPDIR says, unless that is too long: the path of a socket has at most 100 bytes.

@@ -17,11 +17,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::{Outcome, Stop};
 use crate::checks;
+use crate::memory::Memory;
 use crate::preflight::{self, Preflight};
 use crate::rig::{self, Program, Rig, RigJob, Started, own_pid};
 
 /// The hidden argument that makes this suite a supervisor.
 pub const SUPERVISE: &str = "__supervise";
+
+/// The longest answer of a supervisor, in bytes: what it tells is bounded where it is recorded.
+const ANSWER: u64 = 8 << 20;
 
 /// What a supervisor is to do.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,20 +60,30 @@ pub(crate) enum SupervisorError {
     Start(io::Error),
     #[error("the check overran its {} s and was ended", .0.as_secs())]
     Overrun(Duration),
+    #[error("the plugin made the suite hold {} MiB, more than it can, and the check was ended", .0 >> 20)]
+    Memory(usize),
     #[error("the supervisor answered nothing that can be read ({problem}); it said: {said}")]
     Unreadable { problem: String, said: String },
 }
 
 /// Runs a job in a process of its own; nothing of it is left when this answers, or when it is dropped.
-pub(crate) async fn supervised(job: &Job, within: Duration) -> Result<Answer, SupervisorError> {
+pub(crate) async fn supervised(
+    job: &Job,
+    within: Duration,
+    memory: &Memory,
+) -> Result<Answer, SupervisorError> {
     let program = Program::ourselves().args([SUPERVISE]).stdin(Stdio::piped());
     let (supervisor, mut pipes) = Supervisor::start(program, job).map_err(SupervisorError::Start)?;
     let talk = async {
         let (mut answer, mut said) = (Vec::new(), Vec::new());
-        let (read, heard) = tokio::join!(pipes.0.read_to_end(&mut answer), pipes.1.read_to_end(&mut said));
+        let (mut answers, mut says) = ((&mut pipes.0).take(ANSWER), (&mut pipes.1).take(ANSWER));
+        let (read, heard) = tokio::join!(answers.read_to_end(&mut answer), says.read_to_end(&mut said));
         read.and(heard).map(|_| (answer, said))
     };
-    let talk = tokio::time::timeout(within, talk).await.map_err(|_| SupervisorError::Overrun(within))?;
+    let talk = tokio::select! {
+        talk = tokio::time::timeout(within, talk) => talk.map_err(|_| SupervisorError::Overrun(within))?,
+        held = memory.exceeded_by(supervisor.pid()) => return Err(SupervisorError::Memory(held)),
+    };
     drop(supervisor);
     let (answer, said) = talk.map_err(SupervisorError::Start)?;
     serde_json::from_slice(&answer).map_err(|problem| SupervisorError::Unreadable {
@@ -99,9 +113,15 @@ impl Supervisor {
     }
 }
 
+impl Supervisor {
+    fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+}
+
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        let pid = self.pid.as_raw_nonzero().get();
+        let pid = self.pid();
         // While it lives, stopped or not, it is the one that orphans fall to, so it goes last.
         rig::end_descendants(pid, &[]);
         rig::signal(pid, Signal::KILL);

@@ -6,14 +6,16 @@
     reason = "the functions of a test may fail as it may"
 )]
 
+mod programs;
 mod support;
 
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 
+use programs::{built, faulty, output};
 use serde_json::Value;
-use support::{built, faulty, output, report, report_on};
+use support::{report, report_on};
 
 /// How many plugins are tried side by side. They mostly wait: for deadlines that a fault does not keep.
 const SIDE_BY_SIDE: usize = 6;

@@ -7,6 +7,7 @@
     reason = "the functions of a test may fail as it may"
 )]
 
+mod programs;
 mod support;
 
 use serde_json::{Value, json};

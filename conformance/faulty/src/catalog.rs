@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     dialect::{Dialect, Null},
     fault::Fault,
+    hurt::Hurt,
 };
 
 /// One line of the list.
@@ -59,5 +60,6 @@ fn entries() -> Vec<Entry> {
         Fault::value_variants().iter().map(|fault| Entry::of(fault, "fault", Some(fault.requirement())));
     let dialects = Dialect::value_variants().iter().map(|dialect| Entry::of(dialect, "dialect", None));
     let nulls = Null::value_variants().iter().map(|null| Entry::of(null, "null", None));
-    faults.chain(dialects).chain(nulls).collect()
+    let hurts = Hurt::value_variants().iter().map(|hurt| Entry::of(hurt, "hurt", None));
+    faults.chain(dialects).chain(nulls).chain(hurts).collect()
 }

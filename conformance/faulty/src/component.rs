@@ -12,6 +12,7 @@ use crate::{
         self, Builder, Command, Connector, DataSource, Green, Hook, PostProcessor, Provisioner, Recovery,
     },
     hello::EXTENSIONS,
+    hurt::{self, Hurt},
     manner::Manner,
 };
 
@@ -34,13 +35,20 @@ enum Kind {
 /// # Errors
 /// Cap'n Proto's own.
 pub(crate) fn fill(hello: hello::Builder<'_>, manner: Manner) -> Result<(), capnp::Error> {
-    let offered = offered(manner);
+    let mut offered = offered(manner);
+    match manner {
+        Manner::Hurt(Hurt::Components) => offered.resize(1_000_000, (Kind::Unset, "grey")),
+        Manner::Hurt(Hurt::ManyComponents) => offered.resize(100_000, (Kind::Unset, "grey")),
+        _ => {}
+    }
     let green = Green { manner, born: Instant::now() };
     let mut components = hello.init_components(u32::try_from(offered.len()).unwrap_or_default());
     for (at, (kind, name)) in (0..).zip(offered) {
         let mut component = components.reborrow().get(at);
         component.set_name(name);
-        describe(component.reborrow(), kind, manner);
+        if !matches!((kind, manner), (Kind::Unset, Manner::Hurt(_))) {
+            describe(component.reborrow(), kind, manner);
+        }
         offer(component, kind, green)?;
     }
     Ok(())
@@ -81,6 +89,15 @@ fn describe(mut component: component::Builder<'_>, kind: Kind, manner: Manner) {
     }
     if !matches!(kind, Kind::Hook | Kind::Command) {
         component.set_config_schema(config_schema(manner));
+    }
+    match manner {
+        Manner::Hurt(Hurt::Documentation) if matches!(kind, Kind::Builder) => {
+            component.set_documentation("more and more, \n".repeat(60 << 16));
+        }
+        Manner::Hurt(Hurt::Schema) if matches!(kind, Kind::Builder) => {
+            component.set_config_schema(hurt::lists(15 << 20));
+        }
+        _ => {}
     }
     match kind {
         Kind::Builder | Kind::BuilderWithoutCapability => component.set_output_schema(output_schema()),

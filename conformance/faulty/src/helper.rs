@@ -12,8 +12,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 const LEFT_BEHIND: Duration = Duration::from_secs(30);
 
 /// The life of the child: as long as the plugin holds the other end of its stdin, or a while longer.
-pub(crate) fn be(stay: bool) -> ExitCode {
-    if stay {
+pub(crate) fn be(stay: bool, hide: bool) -> ExitCode {
+    if hide {
+        hide_further();
+    } else if stay {
         std::thread::sleep(LEFT_BEHIND);
     } else {
         wait_for_stdin(Duration::from_secs(600));
@@ -65,6 +67,33 @@ impl Drop for Helper {
             Ok(_) | Err(_) => {}
         }
     }
+}
+
+/// Starts a child that hides.
+pub(crate) fn hide() -> io::Result<()> {
+    let mut child = command().args(["helper", "--hide"]).stdin(Stdio::null()).spawn()?;
+    child.wait().map(drop)
+}
+
+/// Leaves the session, leaves a child that ignores signals, and ends: nobody above knows that child.
+fn hide_further() {
+    // Who leads a group already cannot leave its session; then the child alone hides.
+    let _ = rustix::process::setsid();
+    let deaf = "trap '' TERM INT HUP QUIT; exec \"$0\" helper --stay";
+    let program = std::env::current_exe().unwrap_or_default();
+    match shell_of_its_own(deaf).arg(program).spawn() {
+        Ok(_) | Err(_) => {}
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process that nobody owns is what is imitated here; it ends by itself"
+)]
+fn shell_of_its_own(line: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", line]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
 }
 
 /// Starts a child and leaves it.

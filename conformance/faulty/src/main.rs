@@ -1,7 +1,8 @@
 //! `faulty NAME`: the green plugin with exactly one thing changed. A check that no fault turns red proves nothing.
 //!
 //! `faulty green` keeps every rule of SPEC.md. `faulty FAULT` breaks exactly one of them, `faulty DIALECT` keeps them
-//! all in an unusual way, `faulty NULL` does too little to deserve any praise. `faulty list` names them all.
+//! all in an unusual way, `faulty NULL` does too little to deserve any praise, `faulty HURT` does too much for anybody to
+//! bear. `faulty list` names them all.
 //!
 //! It is written on the generated schema and the RPC library alone: what it has to break lies below any SDK.
 
@@ -14,6 +15,7 @@ mod fault;
 mod green;
 mod hello;
 mod helper;
+mod hurt;
 mod launch;
 mod link;
 mod log;
@@ -57,6 +59,9 @@ enum Errand {
         /// Stay although the plugin has gone
         #[arg(long)]
         stay: bool,
+        /// Move to a session of its own first, and go on as a grandchild that ignores signals
+        #[arg(long)]
+        hide: bool,
     },
 }
 
@@ -64,7 +69,7 @@ fn main() -> ExitCode {
     let Arguments { manner, rest, errand } = Arguments::parse();
     match errand {
         Some(Errand::List { json }) => catalog::print(json),
-        Some(Errand::Helper { stay }) => helper::be(stay),
+        Some(Errand::Helper { stay, hide }) => helper::be(stay, hide),
         None => plugin::play(manner.unwrap_or(Manner::Green), &rest),
     }
 }

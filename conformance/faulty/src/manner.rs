@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use crate::{
     dialect::{Dialect, Null},
     fault::Fault,
+    hurt::Hurt,
 };
 
 /// How this run of the plugin behaves. At most one thing differs from green.
@@ -19,6 +20,8 @@ pub(crate) enum Manner {
     Dialect(Dialect),
     /// Nothing useful is done.
     Null(Null),
+    /// More is done than anybody can bear.
+    Hurt(Hurt),
 }
 
 impl Manner {
@@ -26,13 +29,18 @@ impl Manner {
     pub(crate) fn fault(self) -> Option<Fault> {
         match self {
             Self::Fault(fault) => Some(fault),
-            Self::Green | Self::Dialect(_) | Self::Null(_) => None,
+            Self::Green | Self::Dialect(_) | Self::Null(_) | Self::Hurt(_) => None,
         }
     }
 
     /// Whether it commits this fault.
     pub(crate) fn commits(self, fault: Fault) -> bool {
         self == Self::Fault(fault)
+    }
+
+    /// Whether it hurts in this way.
+    pub(crate) fn hurts(self, hurt: Hurt) -> bool {
+        self == Self::Hurt(hurt)
     }
 
     /// Whether it speaks this dialect.
@@ -51,6 +59,8 @@ impl FromStr for Manner {
         let fault = Fault::from_str(name, false).map(Self::Fault);
         let dialect = || Dialect::from_str(name, false).map(Self::Dialect);
         let null = || Null::from_str(name, false).map(Self::Null);
-        fault.or_else(|_| dialect()).or_else(|_| null()).map_err(|_| "see `faulty list`".to_owned())
+        let hurt = || Hurt::from_str(name, false).map(Self::Hurt);
+        let manner = fault.or_else(|_| dialect()).or_else(|_| null()).or_else(|_| hurt());
+        manner.map_err(|_| "see `faulty list`".to_owned())
     }
 }

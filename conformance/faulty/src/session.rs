@@ -6,8 +6,8 @@ use packwire_schema::attach_capnp::{end, host};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    dialect::Dialect, ending::Ending, fault::Fault, green, hello, helper, launch::Launch, link::Link, log,
-    manner::Manner, stray,
+    dialect::Dialect, ending::Ending, fault::Fault, green, hello, helper, hurt, launch::Launch, link::Link,
+    log, manner::Manner, stray,
 };
 
 /// How long a plugin that should have ended stays: long enough to be seen, short enough to be harmless.
@@ -55,6 +55,9 @@ async fn stay_after(ending: &Ending, manner: Manner) {
 }
 
 async fn session(launch: &Launch, manner: Manner) -> Ending {
+    if let Some(ending) = hurt::instead_of_session(manner, &launch.address) {
+        return ending;
+    }
     let link = match Link::dial(&launch.address, manner).await {
         Ok(link) => link,
         Err(error) => return Ending::Unreachable(error),

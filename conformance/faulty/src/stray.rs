@@ -13,6 +13,7 @@ use crate::{
     ending::Ending,
     fault::Fault,
     helper::Helper,
+    hurt,
     launch::{ADDRESS, PROTOCOL, TOKEN},
     log,
     manner::Manner,
@@ -35,6 +36,7 @@ pub(crate) fn before_dialling(manner: Manner) -> Result<Stray, Ending> {
         Manner::Green | Manner::Null(_) => Ok(Stray::Nothing),
         Manner::Dialect(dialect) => speak(dialect, manner),
         Manner::Fault(fault) => commit(fault, manner),
+        Manner::Hurt(hurt) => hurt::begin(hurt).map(|()| Stray::Nothing),
     }
 }
 

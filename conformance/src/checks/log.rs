@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
 async fn stdout_silent(rig: &Rig) -> Checked {
     for (life, plugin) in lives(rig).await? {
         let printed = plugin.stdout_bytes();
-        let observed = format!("{} bytes: {}", printed.len(), excerpt(&printed));
+        let observed = format!("{} bytes: {}", plugin.stdout_total(), excerpt(&printed));
         plugin.saw(format!("stdout stays empty {life}"), printed.is_empty(), observed);
     }
     Ok(())

@@ -216,7 +216,7 @@ async fn message_out(rig: &Rig) -> Checked {
         let running = actor.start(rig, &cast.session, &actor.stage(rig)?, &config).await?;
         actor.ends(rig, &cast.session, &running).await?;
     }
-    let largest = cast.session.host.from_plugin().iter().map(|entry| entry.bytes).max().unwrap_or_default();
+    let largest = cast.session.host.largest_from_plugin();
     cast.session.plugin.saw(
         "no message is larger than 8 MiB",
         largest <= LARGEST,

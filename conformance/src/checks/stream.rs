@@ -149,7 +149,8 @@ async fn resumes(rig: &Rig) -> Checked {
         answer_everything(&stalled, Reply::Now);
         let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
         cast.saw(actor, "ends well after 2 s without answers", outcome.is_good(), outcome.told());
-        let told = |stage: &Stage| (stage.said().lines().count(), stage.received.borrow().len());
+        let lines = |stage: &Stage| stage.said().lines().count() + stage.diary.lost();
+        let told = |stage: &Stage| (lines(stage), stage.received.borrow().total());
         let (before, after) = (told(&undisturbed), told(&stalled));
         let observed = format!("{before:?} lines and bytes, then {after:?}");
         cast.saw(actor, "says and writes as much as without the pause", before == after, observed);
@@ -225,7 +226,7 @@ async fn write_failure_surfaces(rig: &Rig) -> Checked {
         let stage = actor.stage(rig)?;
         stage.write_fails_at.set(Some(0));
         let ended = actor.runs(rig, &cast.session, &stage).await?;
-        if stage.received.borrow().is_empty() {
+        if stage.received.borrow().total() == 0 {
             cast.lacks(actor, "run that writes into a stream");
             continue;
         }

@@ -111,9 +111,11 @@ async fn not_echoed(rig: &Rig) -> Checked {
     let Attached { host, plugin, .. } = rig.attach(Manners::default()).await?;
     host.answer(Answer::Leave);
     plugin.exit(WATCHED).await;
-    let copies = occurrences(&host.bytes_from_plugin(), host.token());
+    let (sent, more) = host.bytes_from_plugin();
+    let copies = occurrences(&sent, host.token());
     let hellos = host.hellos().len();
-    let observed = format!("{copies} times, in {hellos} calls of attach");
+    let looked_at = if more { ", in what was looked at, the beginning" } else { "" };
+    let observed = format!("{copies} times, in {hellos} calls of attach{looked_at}");
     plugin.saw("its messages hold the token only as `token` of the hello", copies <= hellos, observed);
     silent(&plugin, host.token(), "in a session");
     left_files(rig, &plugin, host.token());

@@ -17,8 +17,9 @@ use tokio::sync::{Notify, watch};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 use super::Launch;
+use super::inbox::Inbox;
 use super::record::Record;
-use super::tap::{Ear, Gate, Reading, Transcript, Writing};
+use super::tap::{self, Ear, Gate, Reading, Transcript, Writing};
 use super::transcript::{Entry, Message, Sender};
 
 /// How a host behaves, decided before the plugin is started.
@@ -94,6 +95,17 @@ struct Connection {
     gate: Rc<Gate>,
     descriptor: std::os::fd::OwnedFd,
     open: Rc<Cell<bool>>,
+}
+
+impl Connection {
+    fn shut(&self, how: rustix::net::Shutdown) {
+        // A connection that the plugin has closed already cannot be shut again.
+        let _ = rustix::net::shutdown(&self.descriptor, how);
+    }
+
+    fn end(&self) {
+        self.shut(rustix::net::Shutdown::Both);
+    }
 }
 
 /// The parameter of an `attach` that arrived, as it came; its capabilities live as long as this does.
@@ -217,9 +229,25 @@ impl Host {
         }
     }
 
-    /// All messages so far, of all connections, oldest first.
+    /// All messages so far, of all connections, oldest first; of very many those of the middle are missing.
     pub fn transcript(&self) -> Vec<Entry> {
-        self.state.transcript.entries.borrow().clone()
+        self.state.transcript.entries.borrow().iter().cloned().collect()
+    }
+
+    /// The last messages, for a report, and a word on those that are not kept.
+    pub(super) fn last_messages(&self, count: usize) -> Vec<String> {
+        let entries = self.state.transcript.entries.borrow();
+        let mut last: Vec<String> = entries.iter().rev().take(count).map(ToString::to_string).collect();
+        if entries.dropped() > 0 {
+            last.push(format!("({} earlier messages are not kept)", entries.dropped()));
+        }
+        last.reverse();
+        last
+    }
+
+    /// The size in bytes of the largest message that the plugin sent.
+    pub fn largest_from_plugin(&self) -> usize {
+        self.state.transcript.entries.borrow().largest_from_plugin()
     }
 
     /// The messages that the plugin sent so far.
@@ -227,9 +255,11 @@ impl Host {
         self.transcript().into_iter().filter(|entry| entry.sender == Sender::Plugin).collect()
     }
 
-    /// The bytes that the plugin sent so far, on all connections, up to 16 MiB.
-    pub fn bytes_from_plugin(&self) -> Vec<u8> {
-        self.state.transcript.received.borrow().clone()
+    /// The first bytes that the plugin sent, on all connections, and whether there were more.
+    pub fn bytes_from_plugin(&self) -> (Vec<u8>, bool) {
+        let bytes = self.state.transcript.received.borrow().clone();
+        let more = bytes.len() == tap::KEPT;
+        (bytes, more)
     }
 
     /// Waits until the transcript holds such a message; `within` is stretched by `--slow`.
@@ -248,10 +278,7 @@ impl Host {
     }
 
     fn shut(&self, how: rustix::net::Shutdown) {
-        for connection in self.state.connections.borrow().iter() {
-            // A connection that the plugin has closed already cannot be shut again.
-            let _ = rustix::net::shutdown(&connection.descriptor, how);
-        }
+        self.state.connections.borrow().iter().for_each(|connection| connection.shut(how));
     }
 }
 
@@ -346,9 +373,9 @@ async fn accept(listener: Listener, state: Rc<State>) {
 
 fn serve((read, write, descriptor): Halves, state: &Rc<State>) {
     let record = &state.record;
-    let (gate, open) = (Rc::<Gate>::default(), Rc::new(Cell::new(true)));
+    let (gate, open, inbox) = (Rc::<Gate>::default(), Rc::new(Cell::new(true)), Rc::<Inbox>::default());
     let number = state.connections.borrow().len();
-    let ear = |sender| Ear::new(state.transcript.clone(), number, sender, record.began);
+    let ear = |sender| Ear::new(state.transcript.clone(), (number, inbox.clone()), sender, record.began);
     let read = Reading(read.compat(), ear(Sender::Plugin));
     let write = Writing(write.compat_write(), ear(Sender::Host), gate.clone());
     let network = twoparty::VatNetwork::new(read, write, Side::Server, capnp::message::ReaderOptions::new());
@@ -356,14 +383,19 @@ fn serve((read, write, descriptor): Halves, state: &Rc<State>) {
         new_client(Bootstrap { state: state.clone(), connection: number, attached: Cell::new(false) });
     let system = RpcSystem::new(Box::new(network), Some(bootstrap.client));
     let ended = open.clone();
-    record.spawn(async move {
-        // How it ended is in the transcript and in what the plugin does next.
-        drop(system.await);
-        ended.set(false);
-    });
     hold_at_first(&gate, state);
     let at = record.began.elapsed();
     state.connections.borrow_mut().push(Connection { at, gate, descriptor, open });
+    let state = state.clone();
+    record.spawn(async move {
+        // How it ended is in the transcript and in what the plugin does next.
+        drop(system.await);
+        if inbox.is_cut() {
+            // Who sends what nobody takes any longer has to hear of it.
+            state.connections.borrow().get(number).into_iter().for_each(Connection::end);
+        }
+        ended.set(false);
+    });
 }
 
 fn hold_at_first(gate: &Rc<Gate>, state: &Rc<State>) {

@@ -9,6 +9,9 @@ use std::process::Stdio;
 use super::room::{Program, Started};
 use crate::subject::Subject;
 
+/// More entries than this are not listed.
+const LITTER: usize = 1000;
+
 /// How a process is started.
 #[derive(Clone, Debug)]
 pub struct Launch {
@@ -129,11 +132,15 @@ impl Places {
     }
 
     /// Everything that lies in `HOME`, `TMPDIR` and the working directory, relative to their parent.
+    /// Of very many only the first are found.
     pub fn litter(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut waiting = vec![self.home.clone(), self.temp.clone(), self.work.clone()];
         while let Some(directory) = waiting.pop() {
             for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+                if found.len() == LITTER {
+                    break;
+                }
                 let path = entry.path();
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     waiting.push(path.clone());

@@ -6,17 +6,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe::Receiver;
 
+use super::captured::Captured;
 use super::launch::Held;
 use super::record::Record;
 use super::room::Started;
 use super::{Relative, Socket, family, sockets};
 use crate::check::{Evidence, Stop};
 
-/// More of one stream than this is counted, not kept.
-const KEPT: usize = 4 << 20;
 /// How many of the last log lines become evidence.
 const LOG_LINES: usize = 20;
 /// How long a stream may stay open behind the process that wrote it.
@@ -104,17 +101,22 @@ impl Plugin {
 
     /// What it wrote to standard error so far, whatever is not UTF-8 replaced.
     pub fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.stderr.bytes.borrow()).into_owned()
+        String::from_utf8_lossy(&self.stderr_bytes()).into_owned()
     }
 
-    /// The bytes that it wrote to standard error so far.
+    /// The bytes that it wrote to standard error so far; of very many, a line stands in for those of the middle.
     pub fn stderr_bytes(&self) -> Vec<u8> {
-        self.stderr.bytes.borrow().clone()
+        self.stderr.bytes()
     }
 
-    /// The bytes that it wrote to standard output so far.
+    /// The bytes that it wrote to standard output so far; of very many, a line stands in for those of the middle.
     pub fn stdout_bytes(&self) -> Vec<u8> {
-        self.stdout.bytes.borrow().clone()
+        self.stdout.bytes()
+    }
+
+    /// How many bytes it wrote to standard output so far.
+    pub fn stdout_total(&self) -> usize {
+        self.stdout.total()
     }
 
     /// How it ended, if it has.
@@ -272,37 +274,5 @@ impl Plugin {
 
     pub(super) fn evidence(&self, transcript: Vec<String>) -> Evidence {
         Evidence { transcript, log: self.log_tail() }
-    }
-}
-
-/// What a process wrote to one of its streams.
-#[derive(Default)]
-pub(super) struct Captured {
-    pub(super) bytes: RefCell<Vec<u8>>,
-    over: Cell<bool>,
-    end: tokio::sync::Notify,
-}
-
-impl Captured {
-    fn of(fd: OwnedFd, record: &Record) -> std::io::Result<Rc<Self>> {
-        let mut pipe = Receiver::from_owned_fd(fd)?;
-        let captured = Rc::new(Self::default());
-        let kept = captured.clone();
-        record.spawn(async move {
-            let mut buffer = vec![0; 64 << 10];
-            while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
-                let room = KEPT.saturating_sub(kept.bytes.borrow().len());
-                kept.bytes.borrow_mut().extend_from_slice(&buffer[..count.min(room)]);
-            }
-            kept.over.set(true);
-            kept.end.notify_waiters();
-        });
-        Ok(captured)
-    }
-
-    async fn closed(&self) {
-        while !self.over.get() {
-            self.end.notified().await;
-        }
     }
 }

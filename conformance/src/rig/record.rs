@@ -1,11 +1,33 @@
 //! What a check has seen so far, and the clock that it sees it by.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
 use crate::check::{Measured, Observation, Stop};
+
+/// More than this is counted, not told one by one.
+const OBSERVATIONS: usize = 400;
+/// The longest text of an observation, in bytes.
+const TEXT: usize = 2000;
+
+/// What was seen beyond what is told.
+#[derive(Clone, Copy, Default)]
+struct Uncounted {
+    all: usize,
+    broken: usize,
+}
+
+/// Cuts a text off that a plugin made too long for a report.
+fn shorten(text: &mut String) {
+    if text.len() > TEXT {
+        let end = text.floor_char_boundary(TEXT);
+        let more = text.len() - end;
+        text.truncate(end);
+        text.push_str(&format!("… ({more} bytes more)"));
+    }
+}
 
 /// The record of one run of a check; every process and host of the rig writes into it.
 pub(super) struct Record {
@@ -13,6 +35,7 @@ pub(super) struct Record {
     slow: f64,
     patience: Duration,
     observations: RefCell<Vec<Observation>>,
+    uncounted: Cell<Uncounted>,
     tasks: RefCell<JoinSet<()>>,
 }
 
@@ -23,6 +46,7 @@ impl Record {
             slow,
             patience,
             observations: RefCell::default(),
+            uncounted: Cell::default(),
             tasks: RefCell::default(),
         }
     }
@@ -47,8 +71,21 @@ impl Record {
         self.tasks.borrow_mut().abort_all();
     }
 
+    /// What was seen; of very much, the last tells how much more there was.
     pub(super) fn observations(&self) -> Vec<Observation> {
-        self.observations.borrow().clone()
+        let mut observations = self.observations.borrow().clone();
+        let Uncounted { all, broken } = self.uncounted.get();
+        if all > 0 {
+            observations.push(Observation {
+                expected: format!("{all} more observations hold"),
+                observed: format!("{broken} of them do not; they are not told one by one"),
+                held: broken == 0,
+                measured: None,
+                prerequisite: false,
+                process: None,
+            });
+        }
+        observations
     }
 
     pub(super) fn saw(&self, process: Option<usize>, expected: String, held: bool, observed: String) -> bool {
@@ -86,9 +123,16 @@ impl Record {
         Err(Stop::Prerequisite)
     }
 
-    fn push(&self, observation: Observation) -> bool {
+    fn push(&self, mut observation: Observation) -> bool {
         let held = observation.held;
-        self.observations.borrow_mut().push(observation);
+        let mut observations = self.observations.borrow_mut();
+        if observations.len() >= OBSERVATIONS {
+            let Uncounted { all, broken } = self.uncounted.get();
+            self.uncounted.set(Uncounted { all: all + 1, broken: broken + usize::from(!held) });
+            return held;
+        }
+        [&mut observation.expected, &mut observation.observed].into_iter().for_each(shorten);
+        observations.push(observation);
         held
     }
 }

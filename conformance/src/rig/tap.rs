@@ -9,21 +9,20 @@ use std::time::Instant;
 
 use futures::io::{AsyncRead, AsyncWrite};
 
-use super::transcript::{Entry, Frames, Sender};
+use super::inbox::Inbox;
+use super::transcript::{Entries, Entry, Frames, Sender};
 
 /// What all taps of one host write into.
 #[derive(Default)]
 pub(super) struct Transcript {
-    pub(super) entries: RefCell<Vec<Entry>>,
+    pub(super) entries: RefCell<Entries>,
     /// The bytes that the plugin sent, up to a bound.
     pub(super) received: RefCell<Vec<u8>>,
     pub(super) news: tokio::sync::Notify,
 }
 
 /// More bytes than this are decoded, not kept.
-const KEPT: usize = 16 << 20;
-/// More messages than this are heard, not kept.
-const MESSAGES: usize = 100_000;
+pub(super) const KEPT: usize = 4 << 20;
 
 /// One direction of one connection.
 pub(super) struct Ear {
@@ -32,14 +31,21 @@ pub(super) struct Ear {
     sender: Sender,
     began: Instant,
     frames: Frames,
+    inbox: Rc<Inbox>,
 }
 
 impl Ear {
-    pub(super) fn new(transcript: Rc<Transcript>, connection: usize, sender: Sender, began: Instant) -> Self {
-        Self { transcript, connection, sender, began, frames: Frames::default() }
+    pub(super) fn new(
+        transcript: Rc<Transcript>,
+        (connection, inbox): (usize, Rc<Inbox>),
+        sender: Sender,
+        began: Instant,
+    ) -> Self {
+        Self { transcript, connection, sender, began, frames: Frames::default(), inbox }
     }
 
-    fn hear(&mut self, heard: &[u8]) {
+    /// An error is the reason why nothing more of the plugin's can be taken.
+    fn hear(&mut self, heard: &[u8]) -> io::Result<()> {
         if self.sender == Sender::Plugin {
             let mut received = self.transcript.received.borrow_mut();
             let room = KEPT.saturating_sub(received.len());
@@ -47,13 +53,12 @@ impl Ear {
         }
         let (at, connection, sender) = (self.began.elapsed(), self.connection, self.sender);
         for (bytes, message) in self.frames.take(heard) {
-            let mut entries = self.transcript.entries.borrow_mut();
-            if entries.len() < MESSAGES {
-                entries.push(Entry { at, connection, sender, bytes, message });
-            }
-            drop(entries);
+            self.inbox.note(sender, bytes, &message);
+            self.transcript.entries.borrow_mut().push(Entry { at, connection, sender, bytes, message });
             self.transcript.news.notify_waiters();
         }
+        let lost = self.frames.lost().filter(|_| self.sender == Sender::Plugin).map(str::to_owned);
+        lost.or_else(|| self.inbox.is_endless()).map_or(Ok(()), |why| Err(self.inbox.cut(why)))
     }
 }
 
@@ -81,9 +86,12 @@ pub(super) struct Writing<S>(pub(super) S, pub(super) Ear, pub(super) Rc<Gate>);
 
 impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        if !self.1.inbox.has_room(cx.waker()) {
+            return Poll::Pending;
+        }
         let polled = Pin::new(&mut self.0).poll_read(cx, into);
         if let Poll::Ready(Ok(count)) = &polled {
-            self.1.hear(&into[..*count]);
+            self.1.hear(&into[..*count])?;
         }
         polled
     }
@@ -97,7 +105,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Writing<S> {
         }
         let polled = Pin::new(&mut self.0).poll_write(cx, from);
         if let Poll::Ready(Ok(count)) = &polled {
-            self.1.hear(&from[..*count]);
+            self.1.hear(&from[..*count])?;
         }
         polled
     }

@@ -1,5 +1,6 @@
 //! The messages of a connection, decoded from its bytes beside the RPC library and told with symbolic names.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use capnp::message::ReaderOptions;
@@ -7,9 +8,12 @@ use capnp_rpc::rpc_capnp::{call, exception, message, message_target, return_};
 
 use super::names;
 
-/// A frame that claims more segments or bytes than this is not decoded.
+/// A frame that claims more segments or bytes than this ends the link: it is twice what may be sent.
 const MOST_SEGMENTS: usize = 512;
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: usize = 16 << 20;
+/// How many messages are kept of the beginning, and of the end.
+const FIRST: usize = 10_000;
+const LAST: usize = 1_000;
 
 /// Who sent a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub enum Message {
         answer: u32,
         /// `results`, or the exception's text, or the name of a rarer member.
         what: String,
+        /// Whether it is forgotten at once: it says that it needs no `finish`.
+        settled: bool,
     },
     /// The end of a connection, with its reason.
     Abort(String),
@@ -101,7 +107,7 @@ impl std::fmt::Display for Message {
         match self {
             Self::Bootstrap { question } => write!(f, "bootstrap {question}"),
             Self::Call { question, name, target, .. } => write!(f, "call {question}  {name} on {target}"),
-            Self::Return { answer, what } => write!(f, "return {answer}  {what}"),
+            Self::Return { answer, what, .. } => write!(f, "return {answer}  {what}"),
             Self::Abort(reason) => write!(f, "abort  {reason}"),
             Self::Other(what) => f.write_str(what),
             Self::Garbage(why) => write!(f, "no message: {why}"),
@@ -109,54 +115,108 @@ impl std::fmt::Display for Message {
     }
 }
 
+/// The messages of all connections: the first of them, the last, and how many there were between.
+#[derive(Default)]
+pub(super) struct Entries {
+    first: Vec<Entry>,
+    last: VecDeque<Entry>,
+    dropped: usize,
+    largest: usize,
+}
+
+impl Entries {
+    pub(super) fn push(&mut self, entry: Entry) {
+        if entry.sender == Sender::Plugin {
+            self.largest = self.largest.max(entry.bytes);
+        }
+        if self.first.len() < FIRST {
+            return self.first.push(entry);
+        }
+        if self.last.len() == LAST {
+            self.last.pop_front();
+            self.dropped += 1;
+        }
+        self.last.push_back(entry);
+    }
+
+    /// What is kept, in order.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.first.iter().chain(&self.last)
+    }
+
+    /// How many of the middle are not kept.
+    pub(super) fn dropped(&self) -> usize {
+        self.dropped
+    }
+
+    /// The size of the largest message that the plugin sent, kept or not.
+    pub(super) fn largest_from_plugin(&self) -> usize {
+        self.largest
+    }
+}
+
 /// Cuts the bytes of one direction into messages.
 #[derive(Default)]
 pub(super) struct Frames {
     waiting: Vec<u8>,
-    lost: bool,
+    lost: Option<String>,
 }
 
 impl Frames {
     /// Takes the next bytes and yields the messages that they complete, with their sizes.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<(usize, Message)> {
         let mut found = Vec::new();
-        if self.lost {
+        if self.lost.is_some() {
             return found;
         }
         self.waiting.extend_from_slice(bytes);
+        let mut at = 0;
         loop {
-            match frame_length(&self.waiting) {
-                Ok(Some(length)) if length <= self.waiting.len() => {
-                    let frame: Vec<u8> = self.waiting.drain(..length).collect();
-                    found.push((length, decode(&frame)));
+            let rest = &self.waiting[at..];
+            match frame_length(rest) {
+                Ok(Some(length)) if length <= rest.len() => {
+                    found.push((length, decode(&rest[..length])));
+                    at += length;
                 }
-                Ok(_) => return found,
-                Err(why) => {
-                    self.lost = true;
-                    found.push((self.waiting.len(), Message::Garbage(why)));
-                    return found;
+                Ok(_) => break,
+                Err((claimed, why)) => {
+                    found.push((claimed, Message::Garbage(why.clone())));
+                    self.lost = Some(why);
+                    at = self.waiting.len();
+                    break;
                 }
             }
         }
+        self.waiting.drain(..at);
+        self.waiting.shrink_to(MOST_BYTES / 16);
+        found
+    }
+
+    /// Why no more can be decoded, if that is so.
+    pub(super) fn lost(&self) -> Option<&str> {
+        self.lost.as_deref()
     }
 }
 
-/// The length of the frame that begins these bytes, if enough of it is there to tell.
-fn frame_length(bytes: &[u8]) -> Result<Option<usize>, String> {
+/// The length of the frame that begins these bytes, if enough of it is there to tell; an error is what it claims.
+fn frame_length(bytes: &[u8]) -> Result<Option<usize>, (usize, String)> {
     let word = |at: usize| {
         let four = bytes.get(at..at + 4)?;
         four.try_into().ok().map(|four| u32::from_le_bytes(four) as usize)
     };
     let Some(segments) = word(0).map(|last| last.saturating_add(1)) else { return Ok(None) };
     if segments > MOST_SEGMENTS {
-        return Err(format!("a frame of {segments} segments"));
+        return Err((bytes.len(), format!("a frame of {segments} segments, more than the suite takes")));
     }
     let mut total = (4 + 4 * segments).next_multiple_of(8);
     for segment in 0..segments {
         let Some(words) = word(4 + 4 * segment) else { return Ok(None) };
         total = total.saturating_add(words.saturating_mul(8));
     }
-    if total > MOST_BYTES { Err(format!("a frame of {total} bytes")) } else { Ok(Some(total)) }
+    if total > MOST_BYTES {
+        return Err((total, format!("a frame of {total} bytes, more than the suite takes")));
+    }
+    Ok(Some(total))
 }
 
 fn decode(frame: &[u8]) -> Message {
@@ -200,7 +260,7 @@ fn read_return(answer: return_::Reader<'_>) -> capnp::Result<Message> {
         Ok(_) => "elsewhere".to_owned(),
         Err(capnp::NotInSchema(number)) => format!("unknown member {number}"),
     };
-    Ok(Message::Return { answer: answer.get_answer_id(), what })
+    Ok(Message::Return { answer: answer.get_answer_id(), what, settled: answer.get_no_finish_needed() })
 }
 
 fn reason_of(thrown: exception::Reader<'_>) -> String {
@@ -231,10 +291,30 @@ mod tests {
     }
 
     #[test]
+    fn of_many_messages_the_first_and_the_last_are_kept() {
+        let mut entries = Entries::default();
+        let entry = |bytes| Entry {
+            at: Duration::ZERO,
+            connection: 0,
+            sender: Sender::Plugin,
+            bytes,
+            message: Message::Bootstrap { question: 0 },
+        };
+        (0..FIRST + LAST + 5).for_each(|bytes| entries.push(entry(bytes)));
+        let kept: Vec<usize> = entries.iter().map(|entry| entry.bytes).collect();
+        assert_eq!((kept.len(), entries.dropped()), (FIRST + LAST, 5));
+        assert_eq!(kept[FIRST - 1..=FIRST], [FIRST - 1, FIRST + 5]);
+        assert_eq!(entries.largest_from_plugin(), FIRST + LAST + 4);
+    }
+
+    #[test]
     fn a_frame_that_claims_too_much_ends_the_decoding() {
         let mut frames = Frames::default();
         let told = frames.take(&[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
-        assert!(matches!(&told[..], [(8, Message::Garbage(why))] if why.contains("bytes")), "{told:?}");
+        assert!(
+            matches!(&told[..], [(34_359_738_368, Message::Garbage(why))] if why.contains("bytes")),
+            "{told:?}"
+        );
         assert_eq!(frames.take(&bootstrap(1)), []);
     }
 

@@ -60,9 +60,7 @@ pub(super) fn sightings(rig: &Rig) -> Vec<Sighting> {
 }
 
 pub(super) fn evidence(plugin: &Plugin, host: Option<&Host>) -> Evidence {
-    let transcript = host.map(Host::transcript).unwrap_or_default();
-    let last = transcript.iter().skip(transcript.len().saturating_sub(MESSAGES));
-    plugin.evidence(last.map(ToString::to_string).collect())
+    plugin.evidence(host.map(|host| host.last_messages(MESSAGES)).unwrap_or_default())
 }
 
 fn sighting(id: Option<&str>, process: Option<&Plugin>, expected: &str, observed: String) -> Sighting {
@@ -83,7 +81,7 @@ fn crash(plugin: &Plugin) -> Option<Sighting> {
 
 fn stdout(plugin: &Plugin) -> Option<Sighting> {
     let printed = plugin.stdout_bytes();
-    let said = || format!("{} bytes, beginning with {}", printed.len(), excerpt(&printed));
+    let said = || format!("{} bytes, beginning with {}", plugin.stdout_total(), excerpt(&printed));
     let expected = "nothing is written to standard output";
     (!printed.is_empty()).then(|| sighting(Some("log.stdout-silent"), Some(plugin), expected, said()))
 }

@@ -1,9 +1,16 @@
 //! What was done with what was lent, in order.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
+
+/// More calls than this, of one method on one object and in all, are counted, not kept.
+const ACTS_OF_ONE: usize = 4_000;
+const ACTS: usize = 40_000;
+/// More bytes of texts than this are not kept.
+const TEXT: usize = 4 << 20;
 
 /// One call of a lent object.
 #[derive(Clone, Debug)]
@@ -16,13 +23,12 @@ pub(crate) struct Act {
     pub(crate) text: String,
     /// How many bytes it carried, for writes.
     pub(crate) bytes: usize,
-    began: usize,
-    ended: Option<usize>,
+    answered: bool,
 }
 
 impl Act {
     pub(crate) fn is_answered(&self) -> bool {
-        self.ended.is_some()
+        self.answered
     }
 }
 
@@ -30,26 +36,93 @@ impl Act {
 #[derive(Default)]
 pub(crate) struct Diary {
     acts: RefCell<Vec<Act>>,
+    counts: RefCell<HashMap<(usize, &'static str), usize>>,
+    open: RefCell<HashMap<usize, (usize, usize)>>,
+    peak: Cell<(usize, usize, &'static str)>,
+    room: Cell<usize>,
+    lost: Cell<usize>,
     news: Notify,
     moments: Cell<usize>,
 }
 
+/// A call that has come and is not answered.
+pub(crate) struct Begun {
+    /// Its place among those that are kept.
+    number: Option<usize>,
+    lane: usize,
+    bytes: usize,
+}
+
 impl Diary {
-    /// A call has come; answers its number.
-    pub(crate) fn begin(&self, lane: usize, name: &'static str, text: String, bytes: usize) -> usize {
-        let act = Act { lane, name, text, bytes, began: self.moment(), ended: None };
-        self.acts.borrow_mut().push(act);
+    /// A call has come.
+    pub(crate) fn begin(&self, lane: usize, name: &'static str, text: String, bytes: usize) -> Begun {
+        self.moment();
+        self.opened(lane, name, bytes);
+        let fits = self.counted(lane, name) && self.has_room(text.len());
+        if !fits {
+            self.lost.set(self.lost.get() + 1);
+        }
+        let number = fits.then(|| {
+            let mut acts = self.acts.borrow_mut();
+            acts.push(Act { lane, name, text, bytes, answered: false });
+            acts.len() - 1
+        });
         self.news.notify_waiters();
-        self.acts.borrow().len() - 1
+        Begun { number, lane, bytes }
     }
 
     /// It is answered.
-    pub(crate) fn end(&self, number: usize) {
-        let moment = self.moment();
-        if let Some(act) = self.acts.borrow_mut().get_mut(number) {
-            act.ended = Some(moment);
+    pub(crate) fn end(&self, Begun { number, lane, bytes }: Begun) {
+        self.moment();
+        self.closed(lane, bytes);
+        if let Some(number) = number
+            && let Some(act) = self.acts.borrow_mut().get_mut(number)
+        {
+            act.answered = true;
         }
         self.news.notify_waiters();
+    }
+
+    /// How many calls came that are not kept, because there were so many.
+    pub(crate) fn lost(&self) -> usize {
+        self.lost.get()
+    }
+
+    /// Counts a call; answers whether it may be kept.
+    fn counted(&self, lane: usize, name: &'static str) -> bool {
+        let mut counts = self.counts.borrow_mut();
+        let full = counts.len() >= ACTS;
+        // Who makes new objects without end is counted as one.
+        let count = counts.entry(if full { (0, "the rest") } else { (lane, name) }).or_default();
+        *count += 1;
+        *count <= ACTS_OF_ONE && self.acts.borrow().len() < ACTS
+    }
+
+    fn has_room(&self, text: usize) -> bool {
+        let room = self.room.get() + text;
+        let fits = room <= TEXT;
+        if fits {
+            self.room.set(room);
+        }
+        fits
+    }
+
+    fn closed(&self, lane: usize, bytes: usize) {
+        let mut open = self.open.borrow_mut();
+        let Some((calls, unanswered)) = open.get_mut(&lane) else { return };
+        (*calls, *unanswered) = (calls.saturating_sub(1), unanswered.saturating_sub(bytes));
+        if *calls == 0 {
+            open.remove(&lane);
+        }
+    }
+
+    fn opened(&self, lane: usize, name: &'static str, bytes: usize) {
+        let mut open = self.open.borrow_mut();
+        let (calls, unanswered) = open.entry(lane).or_default();
+        (*calls, *unanswered) = (*calls + 1, *unanswered + bytes);
+        let (most, most_bytes, of) = self.peak.get();
+        let of = if *calls > most { name } else { of };
+        self.peak.set((most.max(*calls), most_bytes.max(*unanswered), of));
     }
 
     /// Everything so far.
@@ -64,7 +137,7 @@ impl Diary {
 
     /// How many calls of one method came.
     pub(crate) fn count(&self, name: &str) -> usize {
-        self.acts.borrow().iter().filter(|act| act.name == name).count()
+        self.counts.borrow().iter().filter(|((_, called), _)| *called == name).map(|(_, count)| count).sum()
     }
 
     /// How many calls whose name begins so are not answered.
@@ -100,7 +173,7 @@ impl Diary {
         let deadline = Instant::now() + within;
         let mut before = usize::MAX;
         while Instant::now() < deadline {
-            let now = self.acts.borrow().len();
+            let now = self.moments.get();
             if now == before {
                 return true;
             }
@@ -112,25 +185,12 @@ impl Diary {
 
     /// The most calls, and the most bytes, that were unanswered on one object at one time; and on which method.
     pub(crate) fn peak(&self) -> (usize, usize, &'static str) {
-        let acts = self.acts.borrow();
-        let mut most = (0, 0, "nothing");
-        for act in acts.iter() {
-            let open = acts.iter().filter(|other| {
-                other.lane == act.lane
-                    && other.began <= act.began
-                    && other.ended.is_none_or(|ended| ended > act.began)
-            });
-            let (calls, bytes) = open.fold((0, 0), |(calls, bytes), other| (calls + 1, bytes + other.bytes));
-            if (calls, bytes) > (most.0, most.1) {
-                most = (calls, most.1.max(bytes), act.name);
-            }
-            most.1 = most.1.max(bytes);
-        }
-        most
+        let (calls, bytes, name) = self.peak.get();
+        (calls, bytes, if calls == 0 { "nothing" } else { name })
     }
 
-    fn moment(&self) -> usize {
-        self.moments.replace(self.moments.get() + 1)
+    fn moment(&self) {
+        self.moments.set(self.moments.get() + 1);
     }
 }
 
@@ -187,5 +247,18 @@ mod tests {
         diary.begin(0, "ByteStream.write", String::new(), 7);
         assert_eq!(diary.peak(), (2, 7, "ByteStream.write"));
         assert_eq!(diary.unanswered("Ui."), 2);
+    }
+
+    #[test]
+    fn what_comes_without_end_is_counted_and_not_kept() {
+        let diary = Diary::default();
+        for _ in 0..ACTS_OF_ONE + 7 {
+            diary.end(diary.begin(0, "Ui.say", "line".to_owned(), 0));
+        }
+        diary.end(diary.begin(1, "Ui.say", "x".repeat(TEXT), 0));
+        diary.end(diary.begin(2, "ByteStream.end", String::new(), 0));
+        assert_eq!((diary.acts().len(), diary.lost()), (ACTS_OF_ONE + 1, 8));
+        assert_eq!((diary.count("Ui.say"), diary.count("ByteStream.end")), (ACTS_OF_ONE + 8, 1));
+        assert_eq!(diary.unanswered(""), 0);
     }
 }

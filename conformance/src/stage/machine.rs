@@ -6,9 +6,14 @@ use packwire_schema::communicator_capnp::{communicator, exit, remote_process, tu
 use packwire_schema::stream_capnp::byte_stream;
 use packwire_schema::work_capnp::{diagnostic::Severity, outcome};
 
+use super::received::Received;
 use super::stream::{Sink, end, write};
 use super::{Outcome, Stage, open};
 use crate::components::text;
+
+/// What fits on the disk of the machine.
+const DISK: usize = 16 << 20;
+const FILES: usize = 4096;
 
 /// How commands end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +48,21 @@ impl Stage {
             Some(at) if step >= at => Err(capnp::Error::failed("the suite's machine is broken".to_owned())),
             _ => Ok(()),
         }
+    }
+
+    /// Puts a file on the machine; the answer is a problem.
+    fn put(&self, path: String, content: &Received) -> Option<String> {
+        let mut files = self.files.borrow_mut();
+        let taken: usize = files.values().map(Vec::len).sum();
+        let bytes = content.whole().filter(|bytes| taken + bytes.len() <= DISK && files.len() < FILES);
+        let Some(bytes) = bytes else {
+            return Some(format!(
+                "the disk of the suite's machine, of {} MiB and {FILES} files, is full",
+                DISK >> 20
+            ));
+        };
+        files.insert(path, bytes.to_vec());
+        None
     }
 
     /// What a command prints on both streams, and its status.
@@ -111,12 +131,11 @@ impl communicator::Server for Machine {
         let (path, size) = (text(params.get_path())?, params.get_file()?.get_size());
         self.called("Communicator.upload", path.clone()).await?;
         let stage = self.stage.clone();
-        let sink = Sink::ending_in(move |bytes| {
-            if size >= 0 && usize::try_from(size) != Ok(bytes.len()) {
-                return Some(format!("{} bytes came, {size} were announced", bytes.len()));
+        let sink = Sink::ending_in(move |came| {
+            if size >= 0 && usize::try_from(size) != Ok(came.total()) {
+                return Some(format!("{} bytes came, {size} were announced", came.total()));
             }
-            stage.files.borrow_mut().insert(path, bytes.to_vec());
-            None
+            stage.put(path, came)
         });
         results.get().set_content(self.stage.lend_stream(&sink));
         Ok(())

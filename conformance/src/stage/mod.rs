@@ -8,6 +8,7 @@ mod hook;
 mod machine;
 mod opened;
 mod outcome;
+mod received;
 mod run;
 mod server;
 mod stream;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use crate::check::Stop;
 use crate::rig::Rig;
 use crate::scenario::Part;
+use received::Received;
 
 pub(crate) use cast::{Actor, Cast, Offer};
 pub(crate) use diary::{Act, Diary, Gate, Reply};
@@ -70,7 +72,7 @@ pub(crate) struct Stage {
     /// The files on the machine.
     pub(crate) files: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Everything that was written into our streams, one after another.
-    pub(crate) received: RefCell<Vec<u8>>,
+    pub(crate) received: RefCell<Received>,
     /// A fresh directory of this run.
     pub(crate) directory: PathBuf,
     pub(crate) part: Part,
@@ -146,19 +148,21 @@ impl Stage {
         self.state.send_replace(State::Revoked);
     }
 
-    /// Everything that was said to the user, one after another.
+    /// Everything that was said to the user, one after another; of very much, a line stands in for the rest.
     pub(crate) fn said(&self) -> String {
         let words = ["Ui.say", "Ui.message", "Ui.error"];
         let acts = self.diary.acts();
         let said =
             acts.iter().filter(|act| words.contains(&act.name)).map(|act| act.text.trim_end_matches('\n'));
-        said.collect::<Vec<_>>().join("\n")
+        let lost = Some(self.diary.lost()).filter(|lost| *lost > 0);
+        let lost = lost.map(|lost| format!("[{lost} calls are not kept]"));
+        said.chain(lost.as_deref()).collect::<Vec<_>>().join("\n")
     }
 
     /// Everything that came of a run: words, calls, bytes, files, the outcome and what it holds.
     pub(crate) async fn traces(&self, ended: &Ended) -> String {
         let mut traces: Vec<String> = self.diary.acts().into_iter().map(|act| act.text).collect();
-        traces.push(String::from_utf8_lossy(&self.received.borrow()).into_owned());
+        traces.push(String::from_utf8_lossy(self.received.borrow().kept()).into_owned());
         traces.push(ended.generated.clone());
         if let Outcome::Value(value) = &ended.outcome {
             // Texts in JSON may be escaped.

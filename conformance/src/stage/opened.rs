@@ -120,7 +120,8 @@ impl Opened {
         let never = || Outcome::Threw("no answer came".to_owned());
         let exit = ended.map_or_else(never, |ended| ended.outcome);
         let stdin = fed.unwrap_or_else(|_| Some(never()));
-        let (stdout, stderr) = (command.stdout.bytes.take(), command.stderr.bytes.take());
+        let (stdout, stderr) =
+            (command.stdout.bytes.take().into_kept(), command.stderr.bytes.take().into_kept());
         Ok(Ran { exit, stdout, stderr, stdin })
     }
 
@@ -160,7 +161,7 @@ impl Opened {
         request.get().set_cancellation(stage.lend_cancellation());
         let answer = request.send().promise.await?;
         let outcome = read_outcome(answer.get()?.get_outcome()?)?;
-        let bytes = sink.bytes.take();
+        let bytes = sink.bytes.take().into_kept();
         Ok((outcome, bytes))
     }
 
@@ -184,7 +185,7 @@ impl Opened {
         request.get().set_cancellation(stage.lend_cancellation());
         let answer = request.send().promise.await?;
         let outcome = read_outcome(answer.get()?.get_outcome()?)?;
-        let bytes = sink.bytes.take();
+        let bytes = sink.bytes.take().into_kept();
         Ok((outcome, bytes))
     }
 }

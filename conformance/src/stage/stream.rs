@@ -7,6 +7,7 @@ use packwire_schema::stream_capnp::byte_stream;
 use packwire_schema::work_capnp::diagnostic::Severity;
 
 use super::outcome::{Outcome, read_outcome};
+use super::received::Received;
 use super::{Stage, open};
 
 /// The largest write that the suite makes.
@@ -15,17 +16,17 @@ const CHUNK: usize = 64 << 10;
 /// A stream of ours, and what became of it.
 #[derive(Default)]
 pub(crate) struct Sink {
-    pub(crate) bytes: RefCell<Vec<u8>>,
+    pub(crate) bytes: RefCell<Received>,
     pub(crate) ends: Cell<usize>,
     pub(crate) aborts: Cell<usize>,
     /// Whether something came after the end.
     pub(crate) late: Cell<bool>,
     pub(crate) largest: Cell<usize>,
-    /// Called with what came when it has ended; the answer is a problem.
+    /// Called with all that came, unless it was too much, when it has ended; the answer is a problem.
     whole: RefCell<Option<Whole>>,
 }
 
-type Whole = Box<dyn FnOnce(&[u8]) -> Option<String>>;
+type Whole = Box<dyn FnOnce(&Received) -> Option<String>>;
 
 struct Lent {
     stage: Rc<Stage>,
@@ -35,7 +36,7 @@ struct Lent {
 
 impl Sink {
     /// A stream that does something with what came, as soon as all is there.
-    pub(super) fn ending_in(whole: impl FnOnce(&[u8]) -> Option<String> + 'static) -> Rc<Self> {
+    pub(super) fn ending_in(whole: impl FnOnce(&Received) -> Option<String> + 'static) -> Rc<Self> {
         Rc::new(Self { whole: RefCell::new(Some(Box::new(whole))), ..Self::default() })
     }
 }
@@ -59,8 +60,8 @@ impl byte_stream::Server for Lent {
         let bytes = params.get()?.get_bytes()?;
         sink.late.set(sink.late.get() || sink.ends.get() > 0);
         sink.largest.set(sink.largest.get().max(bytes.len()));
-        sink.bytes.borrow_mut().extend_from_slice(bytes);
-        stage.received.borrow_mut().extend_from_slice(bytes);
+        sink.bytes.borrow_mut().take(bytes);
+        stage.received.borrow_mut().take(bytes);
         let seen = stage.writes_seen.replace(stage.writes_seen.get() + 1);
         if stage.write_fails_at.get() == Some(seen) {
             return Err(capnp::Error::failed("the suite fails this write".to_owned()));

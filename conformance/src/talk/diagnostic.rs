@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::components::text;
 
+/// More than fit into a message of 8 MiB if each has a summary.
+const MOST: u32 = 200_000;
+
 /// One problem that a component told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Diagnostic {
@@ -19,8 +22,12 @@ pub(crate) struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// Reads all of a list.
+    /// Reads all of a list, unless it is longer than any that fits into a message.
     pub(crate) fn read_all(list: struct_list::Reader<'_, diagnostic::Owned>) -> capnp::Result<Vec<Self>> {
+        let many = list.len();
+        if many > MOST {
+            return Err(capnp::Error::failed(format!("{many} diagnostics; the suite reads {MOST}")));
+        }
         list.iter().map(Self::read).collect()
     }
 

@@ -17,7 +17,7 @@ use super::{
     sending::send,
     tree::{self, Unpacking},
 };
-use crate::fault::Fault;
+use crate::{fault::Fault, hurt::Hurt};
 
 /// Prepares connections.
 pub(crate) struct Connector(pub(crate) Green);
@@ -100,6 +100,8 @@ impl communicator::Server for Machine {
             results.get().set_stdin(capnp_rpc::new_client(stream));
             input = Some(receiver);
         }
+        let endless = self.0.manner.hurts(Hurt::Stream);
+        let line = if endless { "cat /dev/zero".to_owned() } else { line };
         let process = Process { fault, line, input: RefCell::new(input) };
         results.get().set_process(capnp_rpc::new_client(process));
         Ok(())

@@ -12,7 +12,7 @@ use super::{
     config::{Config, Problem},
     crash,
 };
-use crate::{fault::Fault, helper, helper::Helper, log};
+use crate::{fault::Fault, helper, helper::Helper, hurt::Hurt, log};
 
 /// How a piece of work ended.
 pub(crate) enum Ended {
@@ -61,6 +61,9 @@ pub(crate) fn record(green: Green, ended: &Ended, mut outcome: outcome::Builder<
         (Ended::Cancelled, _) => outcome.set_cancelled(()),
     }
 }
+
+/// How many lines are said before any answer is awaited, where there is no end of them.
+const WAVE: usize = 4000;
 
 thread_local! {
     /// What a fault cancels together.
@@ -189,6 +192,9 @@ async fn say_all(green: Green, config: &Config, ui: &ui::Client) -> Result<Ended
         Some(Fault::LosesALine) => drop(lines.pop()),
         _ => {}
     }
+    if green.manner.hurts(Hurt::Lines) {
+        say_without_end(ui).await?;
+    }
     let mut waiting = Vec::new();
     for line in lines {
         let mut request = ui.say_request();
@@ -213,6 +219,19 @@ async fn say_all(green: Green, config: &Config, ui: &ui::Client) -> Result<Ended
         std::future::pending::<()>().await;
     }
     Ok(Ended::Done)
+}
+
+/// Ten million lines.
+async fn say_without_end(ui: &ui::Client) -> Result<(), capnp::Error> {
+    for _ in 0..10_000_000 / WAVE {
+        let wave = (0..WAVE).map(|_| {
+            let mut request = ui.say_request();
+            request.get().set_text("more and more");
+            request.send().promise
+        });
+        futures::future::try_join_all(wave.collect::<Vec<_>>()).await?;
+    }
+    Ok(())
 }
 
 /// Whether there was an answer.

@@ -27,6 +27,11 @@ macro_rules! prepared {
             mut results: $kind::PrepareResults,
         ) -> Result<(), capnp::Error> {
             self.0.greet().await?;
+            if self.0.manner.hurts($crate::hurt::Hurt::Diagnostics) {
+                $crate::hurt::first().await;
+                results.get().init_diagnostics(1_000_000).get(999_999).set_summary("the last of a million");
+                return Ok(());
+            }
             let params = params.get()?;
             let verdict =
                 $crate::green::prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;

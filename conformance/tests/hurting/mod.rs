@@ -1,0 +1,143 @@
+//! The suite on a plugin that hurts: its report, its exit code, its peak memory, and what it left running.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "each process is waited for, and the suite ends what it starts"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::programs::faulty;
+
+/// The memory that the suite may take, in bytes.
+pub(crate) const MOST: u64 = 256 << 20;
+
+/// How often it is looked at; of each process its highest mark is taken, which nothing hides from.
+const GLANCE: Duration = Duration::from_millis(3);
+
+/// How a run went.
+pub(crate) struct Tried {
+    pub(crate) code: Option<i32>,
+    pub(crate) report: Value,
+    /// The most that all processes of the suite together had in memory, in bytes.
+    pub(crate) peak: u64,
+    /// The processes of this plugin that still run.
+    pub(crate) left: Vec<u32>,
+}
+
+/// Runs the suite on `faulty MANNER`, on these checks; on all if there are none.
+pub(crate) fn tried(manner: &str, ids: &[&str]) -> Tried {
+    run(Command::new(env!("CARGO_BIN_EXE_conformance")), manner, ids)
+}
+
+/// The same where TMPDIR is a disk of 1 MiB, which only a run in namespaces of its own sees.
+pub(crate) fn full_disk(manner: &str, ids: &[&str]) -> Tried {
+    require_namespaces();
+    let place = tempfile::tempdir_in("/tmp").unwrap();
+    let mut command = Command::new("unshare");
+    let script = "mount -t tmpfs -o size=1m,mode=700 tmpfs \"$TMPDIR\" && exec \"$@\"";
+    command.args(["-Urm", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_conformance")]);
+    command.env("TMPDIR", place.path());
+    run(command, manner, ids)
+}
+
+fn run(mut command: Command, manner: &str, ids: &[&str]) -> Tried {
+    // A link of its own, so that what is left of this run is told from what other tests do.
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let plugin = place.path().join("packer-builder-green");
+    fs::hard_link(fs::canonicalize(faulty()).unwrap(), &plugin).unwrap();
+    let report = place.path().join("report.json");
+    let only = ids.iter().flat_map(|id| ["--only", id]);
+    command.args(["--format", "json", "--jobs", "3", "--within", "10"]).args(only);
+    command.args(["--scenario", "faulty/scenario.toml", "--"]).args([plugin.as_os_str(), manner.as_ref()]);
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    command.stdout(fs::File::create(&report).unwrap());
+    let (code, peak) = watch(command.spawn().unwrap());
+    let text = fs::read_to_string(&report).unwrap();
+    let report = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+    let mut left: Vec<u32> = everybody().collect();
+    left.retain(|process| runs(*process, &plugin));
+    Tried { code, report, peak, left }
+}
+
+/// Waits for its end; answers its exit code and the most that all of the suite had in memory.
+fn watch(mut suite: Child) -> (Option<i32>, u64) {
+    let own = fs::canonicalize(env!("CARGO_BIN_EXE_conformance")).unwrap();
+    let mut peak = 0;
+    loop {
+        if let Some(status) = suite.try_wait().unwrap() {
+            return (status.code(), peak);
+        }
+        peak = peak.max(held(&below(suite.id()), &own));
+        std::thread::sleep(GLANCE);
+    }
+}
+
+/// What the processes of this program among these have had in memory at most; the pages of files, which they share,
+/// count once.
+fn held(processes: &[u32], program: &Path) -> u64 {
+    let (mut own, mut shared) = (0, 0);
+    for process in processes {
+        let Some(status) = runs(*process, program).then(|| status(*process)).flatten() else { continue };
+        let of = |name| status.get(name).copied().unwrap_or_default();
+        own += of("VmHWM").saturating_sub(of("RssFile"));
+        shared = shared.max(of("RssFile"));
+    }
+    own + shared
+}
+
+/// Whether a process runs this program.
+fn runs(process: u32, program: &Path) -> bool {
+    fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|exe| exe == program)
+}
+
+/// All processes that there are.
+fn everybody() -> impl Iterator<Item = u32> {
+    let names =
+        fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter_map(|name| name.parse().ok())
+}
+
+/// The sizes that `/proc` tells of a process, in bytes.
+fn status(process: u32) -> Option<BTreeMap<String, u64>> {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let size = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        let kibibytes: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some((name.to_owned(), kibibytes << 10))
+    };
+    Some(text.lines().filter_map(size).collect())
+}
+
+/// A process and everything below it.
+fn below(root: u32) -> Vec<u32> {
+    let (mut found, mut waiting) = (Vec::new(), vec![root]);
+    while let Some(process) = waiting.pop() {
+        found.push(process);
+        let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+        let children = children.unwrap_or_default();
+        waiting.extend(children.split_ascii_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+    }
+    found
+}
+
+/// Without namespaces there is no full disk, and a test that is not made is not passed.
+fn require_namespaces() {
+    let tried = Command::new("unshare").args(["-Urm", "true"]).stdin(Stdio::null()).output();
+    let why = match tried {
+        Ok(output) if output.status.success() => return,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    panic!(
+        "`unshare -Urm true` is needed for a full disk, and fails: {}\nRun first, as the kernel forbids it: \
+         sudo sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 \
+         user.max_user_namespaces=15000",
+        why.trim_end()
+    );
+}
