@@ -1,4 +1,4 @@
-"""Where Python starts when it is given this directory, as packer-builder-tarball does."""
+"""Where Python starts when it is given this directory, as packer-plugin-tarball does."""
 
 import sys
 

@@ -31,7 +31,15 @@ class Archive:
             raise IsADirectoryError(errno.EISDIR, "it is a directory")
         if self.place.exists() and not overwrite:
             raise FileExistsError(errno.EEXIST, "it exists already, and `overwrite` is not set")
+
+    def begin(self) -> None:
+        """Fails now, too, where nothing can be written."""
         self._draft.open()
+
+    @property
+    def draft(self) -> Path:
+        """Where it is in the making."""
+        return self._draft.path
 
     def pack(self, directory: Path, compression: int, stop: threading.Event) -> None:
         """Equal directories become equal files: names are sorted, owners and the time of packing left out."""
@@ -40,12 +48,7 @@ class Archive:
             with tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive:
                 tree.pack(directory, archive, stop)
         file.flush()
-        with open(self._draft.path, "rb") as written:
-            digest = hashlib.sha256()
-            while content := written.read(1 << 20):
-                digest.update(content)
-            self.size = written.tell()
-        self.digest = f"sha256:{digest.hexdigest()}"
+        self.size, self.digest = file.tell(), digest_of(self._draft.path)
 
     def publish(self, overwrite: bool) -> None:
         self._draft.publish(0o644, overwrite=overwrite)
@@ -58,6 +61,11 @@ class Archive:
 
     def destroy(self) -> None:
         self.place.unlink(missing_ok=True)  # twice is fine
+
+
+def digest_of(path: Path) -> str:
+    with open(path, "rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 class ArchiveArtifact(artifact.Artifact.Server):

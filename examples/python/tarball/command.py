@@ -11,7 +11,7 @@ from .problems import Cancelled, Failed, Problem
 from .stream import abort, end, write
 from .work import watching
 
-GRACE = 5.0  # seconds that processes have between TERM and KILL
+GRACE = 3.0  # seconds that processes have between TERM and KILL
 AFTERGLOW = 1.0  # seconds for which a child in the background may go on with the output of its parent
 CHUNK_BYTES = 64 << 10
 PIPE_BYTES = 64 << 10  # what the system keeps in a pipe
@@ -27,7 +27,15 @@ async def run(machine, line: str, stdin, stdout, stderr, cancellation) -> tuple[
     outputs = [Output(), Output()]
     group, failure, stopped, occupied = None, None, False, False
     try:
-        group = await Group.start(machine, line, stdin, outputs)
+        with stdin.lend() as reading:
+            group = await Group.start(
+                ["/bin/sh", "-c", line],
+                cwd=machine.root,
+                env=machine.environment(),
+                stdin=reading,
+                stdout=outputs[0].writing,
+                stderr=outputs[1].writing,
+            )
     except (OSError, ValueError) as problem:
         failure = Failed(Problem(f"the command cannot be started: {problem}"))
     finally:
@@ -66,32 +74,21 @@ class Group:
     whoever ends our session ends them as well, even after we were killed."""
 
     def __init__(self, leader: asyncio.subprocess.Process):
-        self._leader = leader
+        self.leader = leader
 
     @classmethod
-    async def start(cls, machine, line: str, stdin, outputs) -> Group:
-        with stdin.lend() as input_end:
-            leader = await asyncio.create_subprocess_exec(
-                "/bin/sh",
-                "-c",
-                line,
-                cwd=machine.root,
-                env=machine.environment(),
-                stdin=input_end,
-                stdout=outputs[0].writing,
-                stderr=outputs[1].writing,
-                process_group=0,
-            )
-        return cls(leader)
+    async def start(cls, arguments: list[str], **how) -> Group:
+        """Starts a program: `how` it does is for asyncio to say."""
+        return cls(await asyncio.create_subprocess_exec(*arguments, process_group=0, **how))
 
     @property
     def has_ended(self) -> bool:
-        return self._leader.returncode is not None
+        return self.leader.returncode is not None
 
     async def live(self, cancellation) -> bool:
         """Waits for the end of the leader, or ends all of the group: then it says true."""
         async with watching(cancellation) as stop:
-            ended = asyncio.create_task(self._leader.wait())
+            ended = asyncio.create_task(self.leader.wait())
             await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
                 await self.end()
@@ -99,7 +96,7 @@ class Group:
         return False
 
     def exit(self) -> tuple[str, object]:
-        status = self._leader.returncode
+        status = self.leader.returncode
         return ("signal", signal_name(-status)) if status < 0 else ("status", status)
 
     def is_occupied(self) -> bool:
@@ -115,16 +112,16 @@ class Group:
             await asyncio.wait_for(self._empty(), GRACE)
         except (asyncio.TimeoutError, asyncio.CancelledError):
             self._signal(signal.SIGKILL)
-            await self._leader.wait()
+            await self.leader.wait()
 
     async def _empty(self) -> None:
-        await self._leader.wait()
+        await self.leader.wait()
         while self.is_occupied():
             await asyncio.sleep(0.02)
 
     def _signal(self, number: int) -> bool:
         try:
-            os.killpg(self._leader.pid, number)
+            os.killpg(self.leader.pid, number)
         except (ProcessLookupError, PermissionError):
             return False
         return True
@@ -149,7 +146,7 @@ class Output:
         Once the stream has failed, the rest is dropped and the command goes on.
         """
         problem = None
-        async for chunk in self._chunks(over):
+        async for chunk in self.chunks(over):
             if problem is None:
                 problem = await write(stream, chunk)
         if problem is None:
@@ -157,7 +154,8 @@ class Output:
         await abort(stream)
         return problem
 
-    async def _chunks(self, over: asyncio.Future):
+    async def chunks(self, over: asyncio.Future):
+        """What comes until the pipe ends or it is over."""
         while not over.done():
             try:
                 chunk = os.read(self._reading, CHUNK_BYTES)

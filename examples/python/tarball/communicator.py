@@ -1,4 +1,4 @@
-"""The communicator: what the builder lends to provisioners, so that they reach the machine.
+"""The communicator: how provisioners reach the machine. The builder lends it, the connector opens it.
 
 `features` says "signal" and "tree". What belongs to another feature answers
 `failed` where the schema says so, and is never an exception.
@@ -18,12 +18,13 @@ from .schema import communicator, stream
 from .stream import Input, NoInput, Receiver, abort, end, send_file
 from .work import Runs, in_thread, unless_stopped, watching
 
+TYPE = "tarball-directory"  # the name of the connector
 DEFAULT_MODE = 0o644  # of an upload that does not say
 
 
 class Communicator(communicator.Communicator.Server):
-    """A machine, lent for one call. Revoked when that has answered: then it fails every
-    further call, and what it gave is ended."""
+    """A way to a machine. Revoked when the call for which it was lent has answered, or when it
+    is closed: then it fails every further call, and what it gave is ended."""
 
     def __init__(self, machine: Machine):
         self._machine, self.runs = machine, Runs()
@@ -38,7 +39,7 @@ class Communicator(communicator.Communicator.Server):
 
     def check(self) -> None:
         if self._revoked:
-            raise Refused("revoked: the call for which this was lent has answered")
+            raise Refused("revoked: what this was lent for is over")
 
     def _give(self, given):
         self._given = [each for each in self._given if not each.is_over] + [given]
@@ -47,7 +48,7 @@ class Communicator(communicator.Communicator.Server):
     async def info(self, _context, **_):
         self.check()
         info = _context.results.init("info")
-        info.type = "directory"
+        info.type = TYPE
         info.system = system()
         info.user = user()
         info.features = ["signal", "tree"]

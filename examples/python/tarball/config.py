@@ -1,127 +1,150 @@
-"""The configuration: its schema, which is told to the host, and the code that agrees with it."""
+"""Configurations: read by the very schema that the host is told, so that the two cannot disagree.
+
+Only the keywords that this plugin uses are known here. `x-must-be` is our own: it says
+in words what a pattern or a number of items asks for.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 
-from .json_text import Members, pointer, read_object
-from .problems import Problem
+from .json_text import pointer, read_object
+from .problems import Problem, write_problems
+from .work import tidy
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-TARGET = r"^[^\u0000]+\.(tar\.gz|tgz)$"
-VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
-SCHEMA = {
-    "$schema": DIALECT,
-    "type": "object",
-    "properties": {
-        "target": {
-            "type": "string",
-            "pattern": TARGET,
-            "description": "The .tar.gz file to make; relative to the directory that packwire was called in.",
-        },
-        "environment": {
-            "type": "object",
-            "propertyNames": {"pattern": VARIABLE},
-            "additionalProperties": {"type": "string", "pattern": r"^[^\u0000]*$"},
-            "default": {},
-            "description": "Variables of the machine, for all commands that run on it.",
-        },
-        "compression": {
-            "type": "integer",
-            "minimum": 0,
-            "maximum": 9,
-            "default": 6,
-            "description": "How hard to compress: 0 not at all, 9 as small as can be.",
-        },
-        "overwrite": {
-            "type": "boolean",
-            "default": False,
-            "description": "Replace a file that is there already, as -force does for the whole build.",
-        },
-    },
-    "required": ["target"],
-    "additionalProperties": False,
-    "examples": [
-        {"target": "image.tar.gz"},
-        {"target": "image.tgz", "environment": {"STAGE": "test"}, "compression": 9, "overwrite": True},
-    ],
+WORDS = {
+    "string": "a text",
+    "boolean": "true or false",
+    "object": "an object",
+    "integer": "a whole number",
+    "array": "a list",
 }
-OUTPUT_SCHEMA = {
-    "$schema": DIALECT,
+TYPES = {"string": str, "boolean": bool, "object": dict, "integer": int, "array": list}
+MOST_PROBLEMS = 100
+
+# What the schemas of several components have.
+TEXT = {"type": "string", "pattern": r"^[^\u0000]*$", "x-must-be": "a text without NUL"}
+VARIABLES = {
     "type": "object",
-    "properties": {
-        "ID": {"type": "string", "description": "The name of the machine, different for each build."},
-        "ConnType": {"const": "directory"},
-        "User": {"type": "string", "description": "The user as whom commands run."},
-        "MachineDirectory": {"type": "string", "description": "Where the machine is while it is provisioned."},
-        "ArchivePath": {"type": "string", "description": "The file that was made; known after provisioning."},
-        "ArchiveDigest": {"type": "string", "description": "sha256: and its digest; known after provisioning."},
-    },
-    "required": ["ID", "ConnType", "User", "MachineDirectory"],
+    "propertyNames": {"pattern": r"^[A-Za-z_][A-Za-z0-9_]*$", "x-must-be": "the name of a variable"},
+    "additionalProperties": TEXT,
+    "default": {},
 }
-DOCUMENTATION = """\
-Makes an empty directory, runs the provisioners in it as if it were a machine, and packs it as a `.tar.gz` file.
-
-Commands run with `/bin/sh`. The directory is their working directory and their `HOME`; relative paths of uploads
-and downloads start there. `TMPDIR` is beside it and is not packed. It is a place, not a jail: an absolute path is
-this computer's, and commands have the rights of whoever runs the host.
-
-The file appears when the provisioners are through, as a whole or not at all.
-"""
 
 
-@dataclass(frozen=True)
-class Config:
-    target: str
-    environment: dict[str, str] = field(default_factory=dict)
-    compression: int = 6
-    overwrite: bool = False
+def schema(properties: dict, required: list[str], examples: list[dict]) -> dict:
+    """The schema of a configuration."""
+    return {
+        "$schema": DIALECT,
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+        "examples": examples,
+    }
 
 
-def read(text: str) -> tuple[Config | None, list[Problem]]:
-    """The configuration, or all of its problems together (the first 100)."""
+def prepare(call, config: str, schema: dict, result: str, make, beyond=lambda wanted: ()) -> None:
+    """Answers a call of `prepare`: with all problems together, or with what `make` makes of it.
+
+    `beyond` finds what a schema cannot say.
+    """
+    tidy()
+    wanted, problems = read(config, schema)
+    problems = problems or [*beyond(wanted)]
+    if problems:
+        write_problems(call.results.init("diagnostics", len(problems)), problems)
+    else:
+        setattr(call.results, result, make(wanted))
+
+
+def read(text: str, schema: dict) -> tuple[dict, list[Problem]]:
+    """The configuration, with its defaults, or all of its problems together (the first 100)."""
     config, problems = read_object(text)
-    if not problems or config:
-        problems = [*problems, *members(config)][:100]
-    return (None, problems) if problems else (Config(**config), [])
+    if config or not problems:
+        problems = [*problems, *check(config, schema)][:MOST_PROBLEMS]
+    return ({}, problems) if problems else (complete(config, schema), [])
 
 
-def members(config: Members):
-    """What SCHEMA says, with a sentence for each way to miss it."""
-    known = SCHEMA["properties"]
-    for key in (key for key in config if key not in known):
-        hint = f"did you mean {key.lower()}?" if key.lower() in known else f"known keys: {', '.join(known)}"
-        yield Problem(f"there is no key {json.dumps(key)}", pointer(key), hint)
-    for key in SCHEMA["required"]:
-        if key not in config:
-            yield Problem(f"{key} is missing", pointer(key))
-    for key in (key for key in config if key in known):
-        yield from member(key, config[key], known[key]["type"])
+def complete(config: dict, schema: dict) -> dict:
+    """Every key that the schema knows; None for one that is missing and has no default."""
+    return {key: config.get(key, of.get("default")) for key, of in schema["properties"].items()}
 
 
-def member(key: str, value, wanted: str):
-    words = {"string": "a text", "boolean": "true or false", "object": "an object", "integer": "a whole number"}
-    if not is_a(wanted, value):
-        yield Problem(f"{key} must be {words[wanted]}", pointer(key))
-    elif key == "target" and not re.search(TARGET, value):
-        yield Problem("target must be the path of a file whose name ends in .tar.gz or .tgz", pointer(key))
-    elif key == "compression" and not 0 <= value <= 9:
-        yield Problem("compression must be from 0 to 9", pointer(key))
-    elif key == "environment":
-        yield from variables(value)
+def check(value, schema: dict, *keys):
+    """What the schema says of a value, with a sentence for each way to miss it."""
+    if not is_a(schema["type"], value) or not fits(value, schema):
+        yield Problem(f"{named(keys)} must be {wanted(schema)}", pointer(*keys))
+    elif isinstance(value, dict):
+        yield from members(value, schema, *keys)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from check(item, schema["items"], *keys, index)
 
 
-def is_a(wanted: str, value) -> bool:
-    if wanted == "integer":  # to Python, True is one as well
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, {"string": str, "boolean": bool, "object": dict}[wanted])
+def members(value: dict, schema: dict, *keys):
+    known, others = schema.get("properties", {}), schema["additionalProperties"]
+    if others is False:
+        for key in (key for key in value if key not in known):
+            yield Problem(f"there is no key {json.dumps(key)}", pointer(*keys, key), hint(key, known))
+    for key in (key for key in schema.get("required", []) if key not in value):
+        yield Problem(f"{key} is missing", pointer(*keys, key))
+    for key in value:
+        if key in known:
+            yield from check(value[key], known[key], *keys, key)
+        elif others:
+            yield from other_member(key, value[key], schema, *keys)
 
 
-def variables(environment: dict):
-    for name, value in environment.items():
-        if not re.fullmatch(VARIABLE, name):
-            yield Problem(f"{json.dumps(name)} is no name of a variable", pointer("environment", name))
-        if not isinstance(value, str):
-            yield Problem(f"the variable {json.dumps(name)} must be a text", pointer("environment", name))
+def other_member(key: str, value, schema: dict, *keys):
+    names = schema["propertyNames"]
+    if not matches(names["pattern"], key):
+        yield Problem(f"{json.dumps(key)} must be {names['x-must-be']}", pointer(*keys, key))
+    yield from check(value, schema["additionalProperties"], *keys, key)
+
+
+def hint(key: str, known: dict) -> str:
+    return f"did you mean {key.lower()}?" if key.lower() in known else f"known keys: {', '.join(known)}"
+
+
+def is_a(type: str, value) -> bool:
+    if type == "integer" and isinstance(value, bool):  # to Python, True is a number as well
+        return False
+    return isinstance(value, TYPES[type])
+
+
+def fits(value, schema: dict) -> bool:
+    if "enum" in schema and value not in schema["enum"]:
+        return False
+    if "pattern" in schema and not matches(schema["pattern"], value):
+        return False
+    if "minimum" in schema and not schema["minimum"] <= value <= schema["maximum"]:
+        return False
+    return "minItems" not in schema or len(value) >= schema["minItems"]
+
+
+def matches(pattern: str, text: str) -> bool:
+    """As JSON Schema means it: to Python, `$` is before a line break at the end as well."""
+    return re.search(re.sub(r"\$$", r"\\Z", pattern), text) is not None
+
+
+def wanted(schema: dict) -> str:
+    if "x-must-be" in schema:
+        return schema["x-must-be"]
+    if "enum" in schema:
+        return " or ".join(map(json.dumps, schema["enum"]))
+    if "minimum" in schema:
+        return f"a whole number from {schema['minimum']} to {schema['maximum']}"
+    return WORDS[schema["type"]]
+
+
+def named(keys: tuple) -> str:
+    """How a person calls a member: `compression`, or `environment, "PATH"`, or `item 2 of lines`."""
+    if not keys:
+        return "the configuration"
+    *above, last = keys
+    if isinstance(last, int):
+        return f"item {last + 1} of {named(tuple(above))}"
+    return f"{named(tuple(above))}, {json.dumps(last)}," if above else last

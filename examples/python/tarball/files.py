@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,20 +18,16 @@ class Draft:
 
     def __init__(self, place: Path):
         self.place = place
+        # Beside its place, so that the move at the end is only a new name.
+        self.path = place.parent / f".packwire-{secrets.token_hex(8)}.draft"
         self.size = 0
         self._file = None
 
-    @property
-    def path(self) -> str:
-        return self._file.name
-
     def open(self):
-        """Makes it, beside its place: so that the move at the end is only a new name."""
+        """Makes it, for nobody else to read."""
         if self._file is None:
             with self._named():
-                self._file = tempfile.NamedTemporaryFile(
-                    prefix=".packwire-", suffix=".draft", dir=self.place.parent, delete=False
-                )
+                self._file = open(self.path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
         return self._file
 
     def write(self, content: bytes) -> None:
@@ -44,19 +40,19 @@ class Draft:
         with self._named():
             file.close()
             if modified is not None:
-                os.utime(file.name, (modified, modified))
-            os.chmod(file.name, mode)
+                os.utime(self.path, (modified, modified))
+            os.chmod(self.path, mode)
             if overwrite:
-                os.replace(file.name, self.place)
+                os.replace(self.path, self.place)
             else:
-                os.link(file.name, self.place)  # fails if somebody was faster
-                os.unlink(file.name)
+                os.link(self.path, self.place)  # fails if somebody was faster
+                os.unlink(self.path)
 
     def discard(self) -> None:
         """Removes it, unless it was published."""
         if self._file is not None:
             self._file.close()
-            Path(self._file.name).unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _named(self):

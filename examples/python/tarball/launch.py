@@ -33,7 +33,7 @@ class Launch:
         values = [environment.pop(name, None) for name in names]
         if values == [None] * len(names):  # [launch.not-a-host]
             raise NotLaunched(
-                f"packer-builder-{NAME} {VERSION} is a Packwire plugin: it does nothing by itself, "
+                f"packer-plugin-{NAME} {VERSION} is a Packwire plugin: it does nothing by itself, "
                 "a host such as packwire starts it"
             )
         # Paths are bytes, and Python decodes the environment: this is the way back.

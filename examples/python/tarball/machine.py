@@ -1,48 +1,24 @@
-"""The machine: a directory, the processes in it, and what is beside it while it lives."""
+"""The machine: a directory, and the processes in it."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import sys
-import tempfile
 from pathlib import Path
 
-from .files import remove
 from .problems import Failed, Problem
-from .work import in_thread
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Machine:
-    """`root` becomes the artifact; `temporary` does not. Both go with the machine."""
+    """`root` is its file system, and `temporary`, which is beside that, its TMPDIR."""
 
-    def __init__(self, variables: dict[str, str]):
+    def __init__(self, root: Path, temporary: Path, variables: dict[str, str]):
+        self.root, self.temporary = root, temporary
         self._variables = variables
-        self._place: Path | None = None
         self._background: list = []
-
-    def make(self) -> None:
-        self._place = Path(tempfile.mkdtemp(prefix="packwire-tarball-"))  # only we can enter it
-        self.root.mkdir(mode=0o755)
-        self.temporary.mkdir(mode=0o700)
-
-    @property
-    def is_made(self) -> bool:
-        return self._place is not None
-
-    @property
-    def name(self) -> str:
-        return self._place.name
-
-    @property
-    def root(self) -> Path:
-        return self._place / "root"
-
-    @property
-    def temporary(self) -> Path:
-        return self._place / "tmp"
 
     def path(self, text: str) -> Path:
         """A path of the machine; absolute ones are this computer's."""
@@ -63,12 +39,6 @@ class Machine:
         """Ends what commands have left in the background."""
         while self._background:
             await self._background.pop().end()
-
-    async def close(self, stays: bool = False) -> None:
-        """Halts it, and removes the directory unless that is to stay."""
-        await self.halt()
-        if self._place is not None and not stays:
-            await in_thread(remove, self._place)
 
 
 def user() -> str:

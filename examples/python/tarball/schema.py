@@ -12,10 +12,14 @@ import capnp
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "schema" / "packwire"
 if not (DIRECTORY / "attach.capnp").is_file():
-    sys.exit(f"packer-builder-tarball: no schema at {DIRECTORY}")
+    sys.exit(f"packer-plugin-tarball: no schema at {DIRECTORY}")
 
-attach = capnp.load(str(DIRECTORY / "attach.capnp"))
 artifact = capnp.load(str(DIRECTORY / "artifact.capnp"))
+attach = capnp.load(str(DIRECTORY / "attach.capnp"))
 builder = capnp.load(str(DIRECTORY / "builder.capnp"))
 communicator = capnp.load(str(DIRECTORY / "communicator.capnp"))
+connector = capnp.load(str(DIRECTORY / "connector.capnp"))
+data_source = capnp.load(str(DIRECTORY / "data-source.capnp"))
+provisioner = capnp.load(str(DIRECTORY / "provisioner.capnp"))
+recovery = capnp.load(str(DIRECTORY / "recovery.capnp"))
 stream = capnp.load(str(DIRECTORY / "stream.capnp"))

@@ -1,14 +1,12 @@
 """The session: one call of `attach`, unanswered for as long as the host needs us."""
 
 import asyncio
-import json
 import os
 import signal
 
 import capnp
 
-from . import NAME, VERSION, config
-from .builder import TarballBuilder
+from . import NAME, VERSION, builder, connector, lines, program
 from .launch import REFUSED, Launch, NotLaunched
 from .log import log
 from .problems import what_failed
@@ -71,16 +69,7 @@ async def join(host, launch: Launch, runs: Runs) -> int:
         name=NAME,
         version=VERSION,
         sdk=f"pycapnp {capnp.__version__}",
-        components=[
-            {
-                "name": NAME,
-                "summary": "Provisions a directory as if it were a machine, and packs it as a .tar.gz file",
-                "documentation": config.DOCUMENTATION,
-                "configSchema": json.dumps(config.SCHEMA),
-                "outputSchema": json.dumps(config.OUTPUT_SCHEMA),
-                "imageBuilder": TarballBuilder(runs),
-            }
-        ],
+        components=[each.offer(runs) for each in (builder, connector, lines, program)],
     )
     try:
         end = (await host.attach(hello)).end

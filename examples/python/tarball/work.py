@@ -17,7 +17,7 @@ import threading
 
 import capnp
 
-from .problems import Cancelled
+from .problems import Cancelled, Failed, Problem
 
 
 gc.disable()
@@ -29,11 +29,24 @@ def tidy() -> None:
         gc.collect()
 
 
+class Once:
+    """What a prepared object keeps to: it runs at most once."""
+
+    def __init__(self):
+        self._begun = False
+
+    def begin(self) -> None:
+        if self._begun:
+            raise Failed(Problem("this has run already; prepare it again"))
+        self._begun = True
+
+
 class Runs:
     """Work that is open, so that its owner can end it before the owner ends."""
 
     def __init__(self):
         self._open: set[asyncio.Task] = set()
+        self._kept: set = set()
 
     async def do(self, work):
         """Awaits `work` as a task of its own: a lost link cancels the method that
@@ -44,11 +57,20 @@ class Runs:
         task.add_done_callback(self._open.discard)
         return await asyncio.shield(task)
 
+    def keep(self, made) -> None:
+        """Ends what a run has made and that goes on after it, if nobody has ended it by then."""
+        self._kept.add(made)
+
+    def release(self, made) -> None:
+        self._kept.discard(made)
+
     async def stop(self) -> None:
         for task in self._open:
             task.cancel()
         if self._open:
             await asyncio.wait(self._open)
+        for made in [*self._kept]:
+            await made.end()
 
 
 async def in_thread(function, *args, stop: threading.Event | None = None):

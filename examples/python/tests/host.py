@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import secrets
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,13 +13,15 @@ import capnp
 
 from tarball.schema import DIRECTORY, attach, stream
 
-COMMAND = str(Path(__file__).resolve().parents[1] / "packer-builder-tarball")
+COMMAND = str(Path(__file__).resolve().parents[1] / "packer-plugin-tarball")
 TOKEN = "5a" * 32
+RESULTS = {"imageBuilder": "build", "communicator": "connection", "provisioner": "provision", "dataSource": "query"}
 VARIABLES = {
     "PACKER_PLUGIN_ADDRESS": "unix:/nobody/listens",
     "PACKER_PLUGIN_TOKEN": TOKEN,
     "PACKER_PLUGIN_PROTOCOL": "1",
 }
+environment = capnp.load(str(DIRECTORY / "environment.capnp"))
 hook = capnp.load(str(DIRECTORY / "hook.capnp"))
 ui = capnp.load(str(DIRECTORY / "ui.capnp"))
 work = capnp.load(str(DIRECTORY / "work.capnp"))
@@ -31,23 +35,30 @@ class Host(attach.Host.Server):
         self.directory, self.image, self.ui = directory, directory / "image.tgz", Ui()
         self.temporary = directory / "tmp"
         self.temporary.mkdir()
+        self.environment = Environment(directory / "lent")
 
     def files(self):
         """What the plugin has made and not removed, machines among it."""
-        own = {"socket", "tmp"}
+        own = {"socket", "tmp", "lent"}
         return sorted(path.name for path in [*self.directory.iterdir(), *self.temporary.iterdir()] if path.name not in own)
 
     async def prepare(self, on_error="cleanup", **config):
-        config = json.dumps({"target": "image.tgz", **config})
-        context = {"workingDir": str(self.directory), "onError": on_error}
-        answer = await self.builder.prepare(config=config, context=context)
+        return await self.prepared("imageBuilder", {"target": "image.tgz", **config}, on_error)
+
+    async def prepared(self, kind, config, on_error="cleanup"):
+        """The object that a component of this kind prepares."""
+        directory = str(self.directory)
+        context = {"workingDir": directory, "templateDir": directory, "onError": on_error}
+        answer = await getattr(self.components[kind], kind).prepare(config=json.dumps(config), context=context)
         assert not answer.diagnostics, answer
-        return answer.build
+        return getattr(answer, RESULTS[kind])
 
     async def run(self, hook, cancellation=None, build=None):
-        build = build or await self.prepare()
-        answer = await build.run(ui=self.ui, hook=hook, cancellation=cancellation or Cancellation())
-        return answer.outcome
+        return await self.runs(build or await self.prepare(), cancellation, hook=hook)
+
+    async def runs(self, prepared, cancellation=None, **lent):
+        lent |= {"ui": self.ui, "cancellation": cancellation or Cancellation()}
+        return (await prepared.run(environment=self.environment, **lent)).outcome
 
     async def provision(self, story, **config):
         """Runs a build whose provisioner is `story`."""
@@ -58,7 +69,8 @@ class Host(attach.Host.Server):
         return outcome
 
     async def attach(self, hello, _context, **_):
-        self.token, self.builder = hello.token, hello.components[0].imageBuilder
+        self.token = hello.token
+        self.components = {str(each.which()): each for each in hello.components}
         self.attached.set()
         how, value = await asyncio.shield(self.end)
         setattr(_context.results.init("end"), how, value)
@@ -68,12 +80,53 @@ class Host(attach.Host.Server):
         await capnp.TwoPartyServer(stream, bootstrap=self).on_disconnect()
 
 
+class Environment(environment.Environment.Server):
+    """Lends directories below its own, and writes a ledger."""
+
+    def __init__(self, directory):
+        self.directory, self.ledger = directory, {}
+        directory.mkdir()
+
+    async def tempDir(self, _context, **_):
+        path = self.directory / secrets.token_hex(4)
+        path.mkdir()
+        _context.results.path, _context.results.lease = str(path), Lease(path)
+
+    async def remember(self, entry, _context, **_):
+        _context.results.entry = self.entry(entry)
+
+    def entry(self, text):
+        return Entry(self.ledger, text)
+
+
+class Lease(environment.Lease.Server):
+    def __init__(self, path):
+        self.path = path
+
+    async def close(self, **_):
+        shutil.rmtree(self.path)
+
+
+class Entry(environment.LedgerEntry.Server):
+    def __init__(self, ledger, text):
+        self.ledger = ledger
+        ledger[self] = text
+
+    async def update(self, entry, **_):
+        self.ledger[self] = entry
+
+    async def settle(self, **_):
+        self.ledger.pop(self, None)
+
+
 class Ui(ui.Ui.Server):
     def __init__(self):
-        self.told, self.reply = [], None
+        self.told, self.reply, self.hears = [], None, None
 
     async def say(self, text, **_):
         self.told.append(text)
+        if self.hears:
+            await self.hears(text)
 
     message = error = say
 
@@ -180,23 +233,34 @@ async def download(machine, path, sink=None):
     return answer, sink
 
 
+@contextlib.asynccontextmanager
+async def attached(host, address):
+    """A plugin that has attached to the host."""
+    host.attached.clear()
+    variables = VARIABLES | {"PACKER_PLUGIN_ADDRESS": f"unix:{address}", "TMPDIR": str(host.temporary)}
+    plugin = await asyncio.create_subprocess_exec(COMMAND, env=variables, stderr=subprocess.DEVNULL)
+    try:
+        await asyncio.wait_for(host.attached.wait(), 30)
+        yield plugin
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            plugin.kill()
+        await plugin.wait()
+
+
 def in_session(story):
     """Runs a test with a host and a plugin that has attached to it."""
 
     async def session(test):
         with tempfile.TemporaryDirectory() as directory:
             host, address = Host(Path(directory)), f"{directory}/socket"
+            host.another = lambda: attached(host, address)
             server = await capnp.AsyncIoStream.create_unix_server(host.serve, address)
             serving = asyncio.create_task(server.serve_forever())
-            variables = VARIABLES | {"PACKER_PLUGIN_ADDRESS": f"unix:{address}", "TMPDIR": str(host.temporary)}
-            plugin = await asyncio.create_subprocess_exec(COMMAND, env=variables, stderr=subprocess.DEVNULL)
             try:
-                await asyncio.wait_for(host.attached.wait(), 30)
-                await asyncio.wait_for(story(test, host, plugin), 30)
+                async with host.another() as plugin:
+                    await asyncio.wait_for(story(test, host, plugin), 30)
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    plugin.kill()
-                await plugin.wait()
                 serving.cancel()
 
     return lambda test: asyncio.run(capnp.run(session(test)))

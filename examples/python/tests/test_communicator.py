@@ -31,7 +31,7 @@ class Commands(unittest.TestCase):
     @with_machine
     async def test_it_says_what_it_is(self, machine):
         info = (await machine.info()).info
-        self.assertEqual((info.type, list(info.features)), ("directory", ["signal", "tree"]))
+        self.assertEqual((info.type, list(info.features)), ("tarball-directory", ["signal", "tree"]))
 
     @with_machine
     async def test_output_and_errors_come_apart_with_the_exit_status(self, machine):

@@ -3,17 +3,31 @@
 import json
 import unittest
 
-from tarball import config
+from tarball import builder, config, connector, lines, program
+
+SCHEMAS = [each.SCHEMA for each in (builder, connector, lines, program)]
 
 
 class Configuration(unittest.TestCase):
-    def paths(self, given):
+    def paths(self, given, schema=builder.SCHEMA):
         text = given if isinstance(given, str) else json.dumps(given)
-        return [problem.path for problem in config.read(text)[1]]
+        return [problem.path for problem in config.read(text, schema)[1]]
 
     def test_the_examples_of_the_schema_are_accepted(self):
-        for example in config.SCHEMA["examples"]:
-            self.assertEqual(self.paths(example), [])
+        for schema in SCHEMAS:
+            for example in schema["examples"]:
+                self.assertEqual(self.paths(example, schema), [])
+
+    def test_what_is_missing_has_its_default(self):
+        self.assertEqual(
+            config.read('{"target": "a.tgz"}', builder.SCHEMA)[0],
+            {"target": "a.tgz", "environment": {}, "compression": 6, "overwrite": False},
+        )
+
+    def test_items_are_named_and_counted(self):
+        problems = config.read('{"path": "a", "lines": ["b", 1]}', lines.SCHEMA)[1]
+        self.assertEqual([each.path for each in problems], ["/lines/1"])
+        self.assertEqual(problems[0].summary, "item 2 of lines must be a text of one line")
 
     def test_all_problems_are_found_together(self):
         given = {"compression": 10, "environment": {"a/b": "x", "c": 1}, "Overwrite": True}
@@ -21,7 +35,7 @@ class Configuration(unittest.TestCase):
         self.assertEqual(self.paths(given), expected)
 
     def test_a_target_that_is_no_archive_is_refused(self):
-        for target in ("", "/", ".tgz", "a.zip", "a.tgz/", 1, None):
+        for target in ("", "/", ".tgz", "a.zip", "a.tgz/", "a.tgz\n", 1, None):
             self.assertEqual(self.paths({"target": target}), ["/target"], target)
 
     def test_true_is_no_number(self):

@@ -107,7 +107,7 @@ class Build(unittest.TestCase):
         outcome = await host.run(hook)
         data = {"ArchivePath": str(host.image), "ArchiveDigest": (await outcome.artifact.describe()).info.id}
         self.assertEqual(json.loads(outcome.generatedData), hook.data | data)
-        self.assertEqual(hook.data["ConnType"], "directory")
+        self.assertEqual(hook.data["ConnType"], "tarball-directory")
 
     @in_session
     async def test_equal_machines_make_equal_files(self, host, _):
@@ -193,7 +193,7 @@ class Build(unittest.TestCase):
     @in_session
     async def test_null_capabilities_are_refused(self, host, _):
         outcome = (await (await host.prepare()).run()).outcome
-        self.assertIn("the host lent no ui, hook, cancellation", summaries(outcome))
+        self.assertIn("the host lent no ui, hook, environment, cancellation", summaries(outcome))
 
     @in_session
     async def test_the_communicator_is_revoked_when_provisioning_is_over(self, host, _):
