@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use packwire_plugin::{Hook, HookRun, Outcome, Stop, Ui, outcome};
+use packwire_plugin::{Hook, HookRun, Outcome, Stop, Ui, outcome, unless_cancelled};
 
 use crate::{
     course::Course,
@@ -93,7 +93,7 @@ impl Hook for Timings {
     async fn run(&self, run: HookRun) -> Outcome {
         // The time of an event is that of its call, not of what it takes to read it.
         let now = (self.clock)();
-        let HookRun { event, ui, data, .. } = run;
+        let HookRun { event, ui, data, cancellation, .. } = run;
         let Some(point) = Point::of(&event) else { return Outcome::Done };
         let data: Data = match serde_json::from_str(&data) {
             Ok(data) => data,
@@ -101,7 +101,10 @@ impl Hook for Timings {
         };
         let build = data.build_name.clone();
         match (self.note(point, data, now), ui) {
-            (Some(course), Some(ui)) => outcome(tell(&ui, &build, &course, now).await),
+            (Some(course), Some(ui)) => {
+                let told = unless_cancelled(&cancellation, tell(&ui, &build, &course, now)).await;
+                outcome(told.flatten())
+            }
             _ => Outcome::Done,
         }
     }
