@@ -4,19 +4,21 @@
 //! package finds the program in `env!("CARGO_BIN_EXE_packer-provisioner-greeting")`.
 //!
 //! ```no_run
-//! use packwire_plugin::testing::{Ended, Halt, Host, Machine, Process};
+//! use packwire_plugin::testing::{Host, Machine, Process, process::End};
 //! use packwire_plugin::Stop;
 //! use serde_json::json;
 //!
 //! # const PROGRAM: &str = "/no/such/program";
-//! # async fn a_terminated_greeting_leaves_nothing() -> Result<(), Stop> {
-//! let plugin = Process::attach(PROGRAM).await?;
-//! let host = Host::new();
-//! let mut halt = host.halt_at("say: Greeting");
-//! let running = plugin.provision(&host, json!({}), Machine::new());
-//! halt.reached().await;
-//! assert_eq!(plugin.terminate().await?, Ended::Exited(4));
-//! # drop(running);
+//! # async fn a_greeting_leaves_nothing_whatever_ends_it() -> Result<(), Stop> {
+//! for end in End::ALL {
+//!     let plugin = Process::attach(PROGRAM).await?;
+//!     let host = Host::new();
+//!     let mut halt = host.halt_at("communicator: ssh");
+//!     let running = plugin.provision(&host, json!({}), Machine::new());
+//!     halt.reached().await;
+//!     plugin.end(end).await?;
+//! #   drop(running);
+//! }
 //! # Ok(())
 //! # }
 //! ```
@@ -181,6 +183,24 @@ impl Process {
         Running(tokio::spawn(async move { host.run_recovery(recovery?.as_ref(), &config).await }))
     }
 
+    /// Ends its session in this way, waits for its end, and compares the exit status with that of SPEC.md.
+    ///
+    /// # Errors
+    /// It does not end, or with another status, or leaves something behind.
+    pub async fn end(self, end: End) -> Result<(), Stop> {
+        let (ended, status) = match end {
+            End::Leave => (self.leave().await?, 0),
+            End::HostLost => (self.lose_host().await?, 4),
+            End::Terminated => (self.terminate().await?, 4),
+        };
+        let as_expected = ended == Ended::Exited(status);
+        if as_expected {
+            Ok(())
+        } else {
+            Err(Stop::failed(format!("{end:?}: it {ended} instead of {status}")))
+        }
+    }
+
     /// Says that it is not needed any more, as hosts do, and waits for its end.
     ///
     /// # Errors
@@ -232,6 +252,22 @@ impl Process {
         let sent = process.map_or(Err(rustix::io::Errno::SRCH), |process| kill_process(process, signal));
         sent.map_err(|error| Stop::failed(format!("the plugin cannot be signalled: {error}")))
     }
+}
+
+/// The ways in which a session ends that leave the plugin to clean up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The host says that the plugin is not needed any more.
+    Leave,
+    /// The host is gone.
+    HostLost,
+    /// SIGTERM came.
+    Terminated,
+}
+
+impl End {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Leave, Self::HostLost, Self::Terminated];
 }
 
 /// A call under way, whose answer can be awaited. Dropped, it goes on, and nobody waits for it.
