@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .archive import digest_of
 from .files import remove
-from .problems import Cancelled, Failed, Problem, need, settle_done
+from .problems import Cancelled, Failed, Problem, as_data, need, settle_done
 from .schema import recovery
 from .work import Runs, in_thread, watching
 
@@ -22,15 +22,24 @@ class TarballRecovery(recovery.Recovery.Server):
         async def work() -> None:
             need(_context, "ui", "cancellation")
             async with watching(cancellation) as stop:
-                for text, entry in left:
-                    if stop.done():
-                        raise Cancelled
-                    things = read(text)
-                    await ui.say(f"Removing what is left of the machine {things['machine']}")
-                    await in_thread(take_away, things)
-                    await entry.settle()
+                failures = [await self._deal_with(text, entry, ui, stop) for text, entry in left]
+            if problems := [problem for each in failures for problem in each]:
+                raise Failed(*problems)
 
         await settle_done(_context.results.init("outcome"), self._runs.do(work()))
+
+    async def _deal_with(self, text: str, entry, ui, stop) -> tuple[Problem, ...]:
+        """Settles one entry, or says why not: that is no reason to leave the others."""
+        if stop.done():
+            raise Cancelled
+        try:
+            things = read(text)
+            await ui.say(f"Removing what is left of the machine {things['machine']}")
+            await as_data(in_thread(take_away, things))
+        except Failed as failure:
+            return failure.problems
+        await entry.settle()
+        return ()
 
 
 def read(text: str) -> dict[str, str]:

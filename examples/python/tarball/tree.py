@@ -58,7 +58,7 @@ def unpack(archive: str, into: Path, scratch: Path) -> None:
         entries = list(stage_all(archive, staging))
         for member, name in entries:
             check_place(into, member, name)
-        into.mkdir(parents=True, exist_ok=True)
+        into.mkdir(exist_ok=True)  # its parent has to be there
         for member, name in entries:
             move(staging / name, into / name, member)
         for member, name in reversed(entries):  # last: it may forbid to write in the directory

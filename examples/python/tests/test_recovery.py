@@ -36,12 +36,14 @@ class Remembered(unittest.TestCase):
 
     @in_session
     async def test_what_a_killed_process_left_is_removed(self, host, plugin):
-        async def story(machine):
-            await run(machine, "mkdir -p locked/x; touch locked/x/y; chmod 500 locked; sleep 1000")
+        async def story(machine):  # nothing runs there then: a host ends it together with the plugin
+            await run(machine, "mkdir -p locked/x; touch locked/x/y; chmod 500 locked")
+            made.set()
+            await asyncio.Event().wait()
 
-        hook = Hook(story)
-        running = asyncio.create_task(host.run(hook))
-        await hook.called.wait()
+        made = asyncio.Event()
+        running = asyncio.create_task(host.run(Hook(story)))
+        await made.wait()
         left = list(host.environment.ledger.values())
         plugin.kill()
         await asyncio.wait({running})
@@ -67,10 +69,11 @@ class Remembered(unittest.TestCase):
 
     @in_session
     async def test_somebody_else_s_entry_is_left_alone(self, host, _):
-        for text in ("", "null", "{}", "nonsense"):
-            outcome = await self.recover(host, text)
-            self.assertIn("not one of this builder's", summaries(outcome)[0])
-        self.assertEqual(len(host.environment.ledger), 4)
+        nothing = json.dumps({"machine": "/nowhere/machine", "draft": "/nowhere/draft"})
+        strange = ["", "null", "{}", "nonsense"]
+        outcome = await self.recover(host, strange[0], nothing, *strange[1:])
+        self.assertEqual(summaries(outcome), ["an entry of the ledger is not one of this builder's"] * 4)
+        self.assertEqual(sorted(host.environment.ledger.values()), sorted(strange))
 
 
 if __name__ == "__main__":
