@@ -1,13 +1,14 @@
 //! Communicators.
 
 mod tree;
+mod upload;
 
 use std::time::Duration;
 
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::Kind;
 use crate::rig::Rig;
-use crate::stage::{Actor, Cast, Opened, Outcome, Reply, pour, write};
+use crate::stage::{Actor, Cast, Opened, Outcome, Reply, pour};
 use crate::talk::random::Random;
 
 const MOMENT: Duration = Duration::from_millis(300);
@@ -101,30 +102,8 @@ pub(super) const CHECKS: &[Check] = &[
         lasts: MOMENT,
         run: |rig| Box::pin(signal_name(rig)),
     },
-    Check {
-        id: "comm.upload-size",
-        level: Level::Must,
-        class: Class::Scenario,
-        title: "takes a file as large as announced",
-        why: "A file that broke off looks like a file.",
-        seen: "Uploads of fewer and of more bytes than announced, and of an unknown number; then the file is looked for.",
-        budgets: &[],
-        mutants: &["accepts-short-upload"],
-        lasts: MOMENT,
-        run: |rig| Box::pin(upload_size(rig)),
-    },
-    Check {
-        id: "comm.abort",
-        level: Level::Must,
-        class: Class::Scenario,
-        title: "leaves nothing of an aborted upload",
-        why: "Half of a file is worse than none, or than the old one.",
-        seen: "An upload over a file that is there is aborted half-way; the old one has to be there still.",
-        budgets: &[],
-        mutants: &["abort-keeps-file"],
-        lasts: MOMENT,
-        run: |rig| Box::pin(abort(rig)),
-    },
+    upload::SIZE,
+    upload::ABORT,
     Check {
         id: "comm.cancel-ends-command",
         level: Level::Must,
@@ -177,24 +156,33 @@ async fn binary_exact(rig: &Rig) -> Checked {
             ran.stderr == bytes,
             same(&bytes, &ran.stderr),
         );
-        let path = format!("{}/blob", opened.directory(rig, &cast, actor).await?);
-        let size = i64::try_from(bytes.len()).unwrap_or(-1);
-        let sent = async { pour(&opened.upload(&path, size).await?, &bytes).await }.await;
-        let told = sent.as_ref().map_or_else(|error| error.extra.clone(), Outcome::told);
-        cast.saw(actor, "takes them as a file", matches!(sent, Ok(Outcome::Done)), told);
-        let (outcome, down) = match opened.download(&actor.stage(rig)?, &path).await {
-            Ok(answer) => answer,
-            Err(error) => (Outcome::Threw(error.extra), Vec::new()),
-        };
-        let held = matches!(outcome, Outcome::Done) && down == bytes;
-        cast.saw(
-            actor,
-            "gives them back unchanged",
-            held,
-            format!("{}; {}", outcome.told(), same(&bytes, &down)),
-        );
+        let as_a_file =
+            async |directory: &str| file_exact(rig, &cast, actor, &opened, directory, &bytes).await;
+        opened.in_directory(rig, &cast, actor, as_a_file).await?;
     }
     cast.over()
+}
+
+async fn file_exact(
+    rig: &Rig,
+    cast: &Cast,
+    actor: &Actor,
+    opened: &Opened,
+    directory: &str,
+    bytes: &[u8],
+) -> Checked {
+    let path = format!("{directory}/blob");
+    let size = i64::try_from(bytes.len()).unwrap_or(-1);
+    let sent = async { pour(&opened.upload(&path, size).await?, bytes).await }.await;
+    let told = sent.as_ref().map_or_else(|error| error.extra.clone(), Outcome::told);
+    cast.saw(actor, "takes them as a file", matches!(sent, Ok(Outcome::Done)), told);
+    let (outcome, down) = match opened.download(&actor.stage(rig)?, &path).await {
+        Ok(answer) => answer,
+        Err(error) => (Outcome::Threw(error.extra), Vec::new()),
+    };
+    let held = matches!(outcome, Outcome::Done) && down == bytes;
+    cast.saw(actor, "gives them back unchanged", held, format!("{}; {}", outcome.told(), same(bytes, &down)));
+    Ok(())
 }
 
 async fn streams_apart(rig: &Rig) -> Checked {
@@ -307,93 +295,33 @@ async fn signal_name(rig: &Rig) -> Checked {
     cast.over()
 }
 
-/// Whether something is at a path of the machine.
-async fn exists(rig: &Rig, opened: &Opened, actor: &Actor, path: &str) -> Result<bool, Stop> {
-    let exit = opened.run(rig, actor, &format!("test -e {path}"), None).await?.exit;
-    Ok(matches!(exit, Outcome::Status(0)))
-}
-
-async fn upload_size(rig: &Rig) -> Checked {
-    let cast = Cast::assemble(rig, COMMUNICATOR).await?;
-    for actor in &cast.actors {
-        let Some(opened) = Opened::open(rig, &cast, actor).await? else { continue };
-        let directory = opened.directory(rig, &cast, actor).await?;
-        for (what, size, good) in [
-            ("fewer bytes than announced", 20, false),
-            ("more bytes than announced", 5, false),
-            ("a number of bytes that was not announced", -1, true),
-        ] {
-            let path = format!("{directory}/upload{size}");
-            let sent = async { pour(&opened.upload(&path, size).await?, b"0123456789").await }.await;
-            let told = sent.as_ref().map_or_else(|error| error.extra.clone(), Outcome::told);
-            let there = exists(rig, &opened, actor, &path).await?;
-            let held = if good {
-                matches!(sent, Ok(Outcome::Done)) && there
-            } else {
-                !matches!(sent, Ok(Outcome::Done)) && !there
-            };
-            let promise = format!("{} {what}", if good { "takes" } else { "refuses, and keeps nothing of," });
-            let word = if there { "a file is there" } else { "no file is there" };
-            cast.saw(actor, &promise, held, format!("{told}; {word}"));
-        }
-    }
-    cast.over()
-}
-
-async fn abort(rig: &Rig) -> Checked {
-    let cast = Cast::assemble(rig, COMMUNICATOR).await?;
-    for actor in &cast.actors {
-        let Some(opened) = Opened::open(rig, &cast, actor).await? else { continue };
-        let directory = opened.directory(rig, &cast, actor).await?;
-        for (what, before) in [("nothing", false), ("the old file", true)] {
-            let path = format!("{directory}/{before}");
-            if before {
-                opened.run(rig, actor, &format!("printf old > {path}"), None).await?;
-            }
-            let aborted = async {
-                let content = opened.upload(&path, 10).await?;
-                write(&content, b"01234").await?;
-                content.abort_request().send().promise.await.map(drop)
-            }
-            .await;
-            let found =
-                opened.run(rig, actor, &format!("cat {path} 2>/dev/null; ls -A {directory}"), None).await?;
-            let found = String::from_utf8_lossy(&found.stdout).into_owned();
-            let expected = if before { "oldtrue\n" } else { "" };
-            let error = aborted.err().map(|error| format!("it threw {}; ", error.extra)).unwrap_or_default();
-            let held = error.is_empty() && found == expected;
-            cast.saw(
-                actor,
-                &format!("leaves {what} when an upload is aborted"),
-                held,
-                format!("{error}there is {found:?}"),
-            );
-        }
-    }
-    cast.over()
-}
-
 async fn cancel_ends_command(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, COMMUNICATOR).await?;
     for actor in &cast.actors {
         let Some(opened) = Opened::open(rig, &cast, actor).await? else { continue };
-        let path = format!("{}/id", opened.directory(rig, &cast, actor).await?);
-        let stage = actor.stage(rig)?;
-        let line = format!("echo $$ > {path}; exec sleep 1000");
-        let command = match opened.start(rig, &stage, &line, false).await {
-            Ok(command) => command,
-            Err(error) => return cast.session.plugin.lacks("a command can be run", error.extra),
-        };
-        rig.sleep(MOMENT).await;
-        stage.cancel();
-        let ended = command.running.end(rig, actor.grace()).await;
-        let held = ended.as_ref().is_some_and(|ended| matches!(ended.outcome, Outcome::Cancelled));
-        let observed = ended.map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
-        cast.saw(actor, "answers `cancelled` to a command that is cancelled", held, observed);
-        let asks = format!("kill -0 $(cat {path})");
-        let exit = opened.run(rig, actor, &asks, None).await?.exit;
-        let gone = matches!(exit, Outcome::Status(status) if status != 0);
-        cast.saw(actor, "ends the command", gone, if gone { "it is gone" } else { "it is there" }.to_owned());
+        let cancelled = async |directory: &str| ends_cancelled(rig, &cast, actor, &opened, directory).await;
+        opened.in_directory(rig, &cast, actor, cancelled).await?;
     }
     cast.over()
+}
+
+async fn ends_cancelled(rig: &Rig, cast: &Cast, actor: &Actor, opened: &Opened, directory: &str) -> Checked {
+    let path = format!("{directory}/id");
+    let stage = actor.stage(rig)?;
+    let line = format!("echo $$ > {path}; exec sleep 1000");
+    let command = match opened.start(rig, &stage, &line, false).await {
+        Ok(command) => command,
+        Err(error) => return cast.session.plugin.lacks("a command can be run", error.extra),
+    };
+    rig.sleep(MOMENT).await;
+    stage.cancel();
+    let ended = command.running.end(rig, actor.grace()).await;
+    let held = ended.as_ref().is_some_and(|ended| matches!(ended.outcome, Outcome::Cancelled));
+    let observed = ended.map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
+    cast.saw(actor, "answers `cancelled` to a command that is cancelled", held, observed);
+    let asks = format!("kill -0 $(cat {path})");
+    let exit = opened.run(rig, actor, &asks, None).await?.exit;
+    let gone = matches!(exit, Outcome::Status(status) if status != 0);
+    cast.saw(actor, "ends the command", gone, if gone { "it is gone" } else { "it is there" }.to_owned());
+    Ok(())
 }

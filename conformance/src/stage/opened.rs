@@ -9,7 +9,7 @@ use packwire_schema::stream_capnp::byte_stream;
 
 use super::outcome::{read_exit, read_outcome};
 use super::{Actor, Cast, Outcome, Running, Sink, Stage, pour};
-use crate::check::Stop;
+use crate::check::{Checked, Stop};
 use crate::components::text;
 use crate::rig::Rig;
 use crate::scenario::Shell;
@@ -125,8 +125,22 @@ impl Opened {
         Ok(Ran { exit, stdout, stderr, stdin })
     }
 
-    /// A new directory on the machine.
-    pub(crate) async fn directory(&self, rig: &Rig, cast: &Cast, actor: &Actor) -> Result<String, Stop> {
+    /// Does something in a new directory on the machine, which is removed whatever comes of it: the machine may be this
+    /// one, whose temporary directory is looked at afterwards.
+    pub(crate) async fn in_directory(
+        &self,
+        rig: &Rig,
+        cast: &Cast,
+        actor: &Actor,
+        work: impl AsyncFnOnce(&str) -> Checked,
+    ) -> Checked {
+        let directory = self.directory(rig, cast, actor).await?;
+        let worked = work(&directory).await;
+        let removed = self.run(rig, actor, &format!("rm -rf {directory}"), None).await;
+        worked.and(removed.map(drop))
+    }
+
+    async fn directory(&self, rig: &Rig, cast: &Cast, actor: &Actor) -> Result<String, Stop> {
         let ran = self.run(rig, actor, "mktemp -d", None).await?;
         let path = String::from_utf8_lossy(&ran.stdout).trim_end().to_owned();
         if matches!(ran.exit, Outcome::Status(0)) && path.starts_with('/') {

@@ -56,31 +56,37 @@ async fn tree(rig: &Rig) -> Checked {
             cast.lacks(actor, "feature `tree`");
             continue;
         }
-        let directory = opened.directory(rig, &cast, actor).await?;
-        goes_and_comes(rig, &cast, actor, &opened, &format!("{directory}/plain")).await?;
-        let outside = format!("{directory}/outside");
-        let through = Entry { name: "link/outside", ..FILE };
-        let hostile = [
-            ("a name with `..`", vec![Entry { name: "../outside", ..FILE }]),
-            ("an absolute name", vec![Entry { name: &outside, ..FILE }]),
-            ("a link that leads outside", vec![Entry { name: "link", target: "..", ..LINK }]),
-            ("a file behind such a link", vec![Entry { name: "link", target: "..", ..LINK }, through]),
-            ("a device", vec![Entry { name: "device", ..DEVICE }]),
-        ];
-        for (number, (what, entries)) in hostile.into_iter().enumerate() {
-            let target = format!("{directory}/hostile{number}");
-            let (sent, told) = send(&opened, &target, &entries).await?;
-            let line = format!("test ! -e {outside} && test ! -e {target}");
-            let untouched = succeeds(rig, &opened, actor, &line).await?;
-            let word = if untouched { "nothing is left" } else { "something is left" };
-            let held = matches!(sent, Some(Outcome::Failed(_))) && untouched;
-            cast.saw(actor, &format!("refuses an archive with {what}"), held, format!("{told}; {word}"));
-            opened.run(rig, actor, &format!("rm -rf {outside} {target}"), None).await?;
-        }
-        // The machine may be this one, whose temporary directory is looked at afterwards.
-        opened.run(rig, actor, &format!("rm -rf {directory}"), None).await?;
+        let trees = async |directory: &str| {
+            goes_and_comes(rig, &cast, actor, &opened, &format!("{directory}/plain")).await?;
+            refuses(rig, &cast, actor, &opened, directory).await
+        };
+        opened.in_directory(rig, &cast, actor, trees).await?;
     }
     cast.over()
+}
+
+/// Archives that lead outside are sent.
+async fn refuses(rig: &Rig, cast: &Cast, actor: &Actor, opened: &Opened, directory: &str) -> Checked {
+    let outside = format!("{directory}/outside");
+    let through = Entry { name: "link/outside", ..FILE };
+    let hostile = [
+        ("a name with `..`", vec![Entry { name: "../outside", ..FILE }]),
+        ("an absolute name", vec![Entry { name: &outside, ..FILE }]),
+        ("a link that leads outside", vec![Entry { name: "link", target: "..", ..LINK }]),
+        ("a file behind such a link", vec![Entry { name: "link", target: "..", ..LINK }, through]),
+        ("a device", vec![Entry { name: "device", ..DEVICE }]),
+    ];
+    for (number, (what, entries)) in hostile.into_iter().enumerate() {
+        let target = format!("{directory}/hostile{number}");
+        let (sent, told) = send(opened, &target, &entries).await?;
+        let line = format!("test ! -e {outside} && test ! -e {target}");
+        let untouched = succeeds(rig, opened, actor, &line).await?;
+        let word = if untouched { "nothing is left" } else { "something is left" };
+        let held = matches!(sent, Some(Outcome::Failed(_))) && untouched;
+        cast.saw(actor, &format!("refuses an archive with {what}"), held, format!("{told}; {word}"));
+        opened.run(rig, actor, &format!("rm -rf {outside} {target}"), None).await?;
+    }
+    Ok(())
 }
 
 /// A directory like any other goes up, is looked at, and comes down.
