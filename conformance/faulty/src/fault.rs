@@ -572,6 +572,16 @@ faults! {
         /// It unpacks files without their modes.
         TreeLosesMode,
     }
+    "comm.parallel" {
+        /// Its commands wait for each other's end.
+        SerialCommands,
+    }
+    "ledger.remember-before-make" {
+        /// It makes a file, and has it remembered then.
+        MakesThenRemembers,
+        /// It makes a file while the host is about to remember it.
+        RemembersWithoutWaiting,
+    }
     "ledger.settles" {
         /// It never settles what it has remembered.
         NeverSettles,

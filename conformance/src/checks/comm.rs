@@ -1,5 +1,6 @@
 //! Communicators.
 
+mod parallel;
 mod tree;
 mod upload;
 
@@ -117,6 +118,7 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(cancel_ends_command(rig)),
     },
     tree::TREE,
+    parallel::PARALLEL,
 ];
 
 /// Runs one command that lasts a moment, for those who look at children.

@@ -9,14 +9,30 @@ use super::cancel::{begin_long_run, cancel};
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::{Kind, offered};
 use crate::rig::{Attached, Manners, Rig};
-use crate::stage::{Actor, Cast, Outcome, Stage, start_recovery};
+use crate::stage::{Act, Actor, Cast, Outcome, Reply, Stage, start_recovery};
 
 const MOMENT: Duration = Duration::from_millis(600);
+/// How long the host takes to remember.
+const LATE: Duration = Duration::from_secs(2);
+/// How soon a run has anything remembered, if it ever has.
+const REACHED: Duration = Duration::from_secs(20);
 /// Everything but communicators: what those are lent lasts longer than the call that opens them.
 const RUNNING: &[Kind] =
     &[Kind::Builder, Kind::Provisioner, Kind::PostProcessor, Kind::DataSource, Kind::Hook, Kind::Command];
 
 pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "ledger.remember-before-make",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "makes nothing before the host remembers it",
+        why: "A crash between the two leaves what nobody knows of.",
+        seen: "The host takes two seconds to remember; then the scenario's probe looks for what a run makes.",
+        budgets: &[],
+        mutants: &["makes-then-remembers", "remembers-without-waiting"],
+        lasts: LATE,
+        run: |rig| Box::pin(remember_before_make(rig)),
+    },
     Check {
         id: "ledger.settles",
         level: Level::Must,
@@ -54,6 +70,39 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(gives_back(rig)),
     },
 ];
+
+async fn remember_before_make(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, RUNNING).await?;
+    for actor in &cast.actors {
+        if actor.part.clean.is_none() {
+            cast.lacks(actor, "`clean`");
+            continue;
+        }
+        let stage = actor.stage(rig)?;
+        stage.remembering.set(Reply::Held);
+        let running = actor.start(rig, &cast.session, &stage, &actor.good()).await?;
+        let asked = stage.diary.until(rig.stretch(REACHED), |acts| acts.iter().any(is_remembering));
+        let asks = tokio::select! {
+            asked = asked => asked,
+            _ = running.end(rig, REACHED) => false,
+        };
+        if asks {
+            rig.sleep(LATE).await;
+            let clean = actor.is_clean(&stage) == Some(true);
+            let promise = "has made nothing while the host has not answered that it remembers";
+            cast.saw(actor, promise, clean, actor.probed(&stage, clean));
+        } else {
+            cast.lacks(actor, "run that has anything remembered");
+        }
+        stage.remembering.set(Reply::Now);
+        actor.ends(rig, &cast.session, &running).await?;
+    }
+    cast.over()
+}
+
+fn is_remembering(act: &Act) -> bool {
+    act.name == "Environment.remember"
+}
 
 async fn settles(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, RUNNING).await?;

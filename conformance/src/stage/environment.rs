@@ -85,7 +85,8 @@ impl environment::Server for Environment {
         mut results: environment::RememberResults,
     ) -> capnp::Result<()> {
         let entry = text(params.get()?.get_entry())?;
-        self.called("Environment.remember", entry.clone()).await?;
+        let Self { stage, lane } = &*self;
+        stage.act(*lane, "Environment.remember", entry.clone(), &stage.remembering).await?;
         results.get().set_entry(self.stage.lend_entry(entry));
         Ok(())
     }

@@ -61,6 +61,8 @@ pub(crate) struct Stage {
     pub(crate) commands: Gate,
     /// How writes into our streams are answered.
     pub(crate) writes: Gate,
+    /// How `remember` is answered.
+    pub(crate) remembering: Gate,
     /// What the hook answers to `packer_provision`.
     pub(crate) provisioning: Cell<HookAnswer>,
     /// How commands on the machine end, if not as the scenario says.
@@ -100,6 +102,7 @@ impl Stage {
             hook: Gate::default(),
             commands: Gate::default(),
             writes: Gate::default(),
+            remembering: Gate::default(),
             provisioning: Cell::default(),
             ending: Cell::default(),
             breaks_at: Cell::default(),

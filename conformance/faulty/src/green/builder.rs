@@ -85,8 +85,7 @@ impl Build {
         let config = self.config();
         let (ui, stop) = (lent.get_ui()?, lent.get_cancellation()?);
         if let Some(path) = &config.file {
-            self.have_remembered(lent, path).await?;
-            *self.draft.borrow_mut() = Some(Draft::make(self.green, path.into(), &config)?);
+            self.have_made(lent, path, &config).await?;
         }
         match say(self.green, &config, &ui, &stop).await? {
             Ended::Done => {}
@@ -154,6 +153,30 @@ impl Build {
                 Ended::Failed(Problem::at("", "the host's hook answered something unknown"))
             }
         })
+    }
+
+    /// Makes the file, of which the host knows by then.
+    async fn have_made(
+        &self,
+        lent: build::run_params::Reader<'_>,
+        path: &str,
+        config: &Config,
+    ) -> Result<(), capnp::Error> {
+        let draft = || Draft::make(self.green, path.into(), config);
+        let remembered = self.have_remembered(lent, path);
+        *self.draft.borrow_mut() = Some(match self.green.manner.fault() {
+            Some(Fault::MakesThenRemembers) => {
+                let made = draft()?;
+                remembered.await?;
+                made
+            }
+            Some(Fault::RemembersWithoutWaiting) => tokio::join!(remembered, async { draft() }).1?,
+            _ => {
+                remembered.await?;
+                draft()?
+            }
+        });
+        Ok(())
     }
 
     /// Has the host remember the file that is to be made.

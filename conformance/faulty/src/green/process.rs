@@ -10,11 +10,14 @@ use rustix::process::{Pid, Signal};
 use tokio::{
     io::AsyncWriteExt,
     process::{Child, ChildStdin},
-    sync::mpsc,
+    sync::{Mutex, mpsc},
 };
 
 use super::{config::Problem, outcome::cancelled, sending::send_open};
 use crate::{fault::Fault, helper};
+
+/// Whose turn it is, where commands wait for each other.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// The standard input of a command.
 pub(super) struct Input {
@@ -83,6 +86,7 @@ impl remote_process::Server for Process {
         let (stdout, stderr) = (lent.get_stdout()?, lent.get_stderr()?);
         let stop: cancellation::Client = lent.get_cancellation()?;
         let input = self.input.take();
+        let _turn = if self.fault == Some(Fault::SerialCommands) { Some(TURN.lock().await) } else { None };
         let mut child = helper::shell(&self.line, input.is_some())?;
         feed(input, child.stdin.take());
         let outputs = (child.stdout.take(), child.stderr.take());
