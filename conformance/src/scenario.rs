@@ -56,7 +56,7 @@ pub struct Part {
     pub run: Option<Value>,
     /// One whose run goes on until it is cancelled; without it the suite blocks `run` in what it lends.
     pub slow: Option<Value>,
-    /// One whose run fails.
+    /// One whose run fails. Hooks: the generated data of a call that fails.
     pub fails: Option<Value>,
     /// One whose run asks the user something, and cannot go on without an answer.
     pub asks: Option<Value>,
@@ -100,6 +100,11 @@ pub struct Part {
     pub arguments: Option<Vec<String>>,
     /// Commands: arguments after which all others are shown to the user unchanged.
     pub echo_arguments: Option<Vec<String>>,
+    /// Commands: how they end after other arguments.
+    #[serde(default)]
+    pub ends: Vec<End>,
+    /// Provisioners: the files on the machine that a run is there to make; it removes all others that it has put there.
+    pub leaves: Option<Vec<String>>,
     /// Communicators: the language of their commands. Without it commands are not tried.
     pub shell: Option<Shell>,
 }
@@ -131,6 +136,19 @@ pub struct Answered {
     /// How it ends; 0 without this.
     #[serde(default)]
     pub status: i32,
+    /// Whether it removes the files that its line names, and what is below the directories that it names.
+    #[serde(default)]
+    pub removes: bool,
+}
+
+/// How a command ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    /// The arguments.
+    pub arguments: Vec<String>,
+    /// The exit status.
+    pub status: u8,
 }
 
 /// An artifact that goes in.
@@ -247,7 +265,7 @@ impl Part {
         let only = [
             ("run", self.run.is_some(), prepares),
             ("slow", self.slow.is_some(), prepares),
-            ("fails", self.fails.is_some(), prepares),
+            ("fails", self.fails.is_some(), kind != Kind::Command),
             ("asks", self.asks.is_some(), prepares),
             ("echo", self.echo.is_some(), prepares),
             ("secret", self.secret.is_some(), prepares),
@@ -259,6 +277,8 @@ impl Part {
             ("event", self.event.is_some(), kind == Kind::Hook),
             ("data", self.data.is_some(), kind == Kind::Hook),
             ("arguments", self.arguments.is_some(), kind == Kind::Command),
+            ("ends", !self.ends.is_empty(), kind == Kind::Command),
+            ("leaves", self.leaves.is_some(), kind == Kind::Provisioner),
             ("echo-arguments", self.echo_arguments.is_some(), kind == Kind::Command),
             ("shell", self.shell.is_some(), kind == Kind::Communicator),
         ];

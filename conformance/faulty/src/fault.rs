@@ -389,6 +389,10 @@ faults! {
         /// It succeeds when a command was lost.
         SuccessOnTruncatedOutput,
     }
+    "provisioner.leaves-nothing" {
+        /// It leaves on the machine what it has sent there.
+        LeavesRemoteScript,
+    }
     "postproc.input-untouched" {
         /// It destroys the artifact that goes in.
         DestroysInput,
@@ -409,9 +413,17 @@ faults! {
         /// Its hook fails for an event that it does not know.
         UnknownHookFails,
     }
+    "hook.errors-reported" {
+        /// Its hook is done, whatever became of its work.
+        HookSwallowsError,
+    }
     "command.arguments-verbatim" {
         /// It splits its arguments at blanks.
         ShellSplitsArgs,
+    }
+    "command.exit-status" {
+        /// Its command knows no status but 0 and 1.
+        StatusFlattened,
     }
     "artifact.stable" {
         /// The id of its artifact is another one each time.
@@ -442,6 +454,12 @@ faults! {
     "ui.host-error" {
         /// It hangs when the Ui fails.
         IgnoresSayErrors,
+    }
+    "ui.progress-finishes" {
+        /// It does not finish its progress.
+        ProgressLeftOpen,
+        /// Its progress goes beyond its total.
+        ProgressPastTotal,
     }
     "stream.bounded-in-flight" {
         /// It says everything at once, however slowly it is heard.

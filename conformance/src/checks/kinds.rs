@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::check::{Check, Checked, Class, Level};
 use crate::components::Kind;
 use crate::rig::Rig;
+use crate::scenario::End;
 use crate::stage::{Cast, Lent, Offer, Outcome, TEXT, start_command, start_hook};
 use crate::talk::Schema;
 
@@ -64,6 +65,18 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(unknown_name(rig)),
     },
     Check {
+        id: "hook.errors-reported",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "says why its hook failed",
+        why: "A build goes on after a hook that is done; a silent failure is found when the image is used.",
+        seen: "The hook is called with the data of which the scenario says that it fails with them.",
+        budgets: &[],
+        mutants: &["hook-swallows-error"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(errors_reported(rig)),
+    },
+    Check {
         id: "command.arguments-verbatim",
         level: Level::Must,
         class: Class::Scenario,
@@ -74,6 +87,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["shell-splits-args"],
         lasts: MOMENT,
         run: |rig| Box::pin(arguments_verbatim(rig)),
+    },
+    Check {
+        id: "command.exit-status",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "tells how its work ended",
+        why: "Scripts decide by the status, and many programs have more than two of them.",
+        seen: "The command is run with all arguments of which the scenario says how it ends.",
+        budgets: &[],
+        mutants: &["status-flattened"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(exit_status(rig)),
     },
 ];
 
@@ -161,6 +186,20 @@ async fn unknown_name(rig: &Rig) -> Checked {
     cast.over()
 }
 
+async fn errors_reported(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &[Kind::Hook]).await?;
+    for actor in &cast.actors {
+        let Some(fails) = &actor.part.fails else {
+            cast.lacks(actor, "`fails`");
+            continue;
+        };
+        let running = actor.start(rig, &cast.session, &actor.stage(rig)?, fails).await?;
+        let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
+        cast.saw(actor, "fails, and says why", outcome.says_why(), outcome.told());
+    }
+    cast.over()
+}
+
 async fn arguments_verbatim(rig: &Rig) -> Checked {
     const AWKWARD: [&str; 6] = ["two words", "it's \"quoted\"", "", "$HOME `x` \\n", "--flag=a,b", TEXT];
     let cast = Cast::assemble(rig, &[Kind::Command]).await?;
@@ -189,6 +228,26 @@ async fn arguments_verbatim(rig: &Rig) -> Checked {
             missing.is_empty(),
             format!("missing: {missing:?} in {said:?}"),
         );
+    }
+    cast.over()
+}
+
+async fn exit_status(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &[Kind::Command]).await?;
+    for actor in &cast.actors {
+        let Offer::Command(client) = &actor.offer else { continue };
+        if actor.part.ends.is_empty() {
+            cast.lacks(actor, "`ends`");
+        }
+        for End { arguments, status } in &actor.part.ends {
+            let stage = actor.stage(rig)?;
+            let filled: Vec<String> = arguments.iter().map(|one| stage.filled_text(one)).collect();
+            let running = start_command(rig, client, &stage, &filled, Lent::Everything);
+            let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
+            let held = matches!(outcome, Outcome::Status(told) if told == i32::from(*status));
+            let promise = format!("ends with the status {status} after the arguments {arguments:?}");
+            cast.saw(actor, &promise, held, outcome.told());
+        }
     }
     cast.over()
 }

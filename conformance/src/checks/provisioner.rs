@@ -47,6 +47,18 @@ pub(super) const CHECKS: &[Check] = &[
         lasts: Duration::from_millis(500),
         run: |rig| Box::pin(broken_communicator(rig)),
     },
+    Check {
+        id: "provisioner.leaves-nothing",
+        level: Level::Should,
+        class: Class::Scenario,
+        title: "takes its tools with it",
+        why: "What is left on the machine is in every image made of it, passwords in scripts included.",
+        seen: "The files that the suite's machine was sent, less those that it was told to remove, after a run and after failures.",
+        budgets: &[],
+        mutants: &["leaves-remote-script"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(leaves_nothing(rig)),
+    },
 ];
 
 async fn only_communicator(rig: &Rig) -> Checked {
@@ -121,6 +133,39 @@ async fn broken_communicator(rig: &Rig) -> Checked {
         }
         if whole.machine_steps() == 0 {
             cast.lacks(actor, "run that uses a machine");
+        }
+    }
+    cast.over()
+}
+
+async fn leaves_nothing(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, PROVISIONER).await?;
+    for actor in &cast.actors {
+        let Some(leaves) = &actor.part.leaves else {
+            cast.lacks(actor, "`leaves`");
+            continue;
+        };
+        let good = Some(actor.good());
+        let mut sent = 0;
+        for (when, config, ending) in [
+            ("is done", &good, Ending::Script),
+            ("fails with its commands", &good, Ending::UnlessRemoving(7)),
+            ("fails as the scenario says", &actor.part.fails, Ending::Script),
+        ] {
+            let (stage, Some(config)) = (actor.stage(rig)?, config) else { continue };
+            stage.ending.set(ending);
+            let running = actor.start(rig, &cast.session, &stage, config).await?;
+            let ended = actor.ends(rig, &cast.session, &running).await?;
+            sent += stage.diary.count("Communicator.upload") + stage.diary.count("Communicator.uploadTree");
+            let wanted: Vec<String> = leaves.iter().map(|one| stage.filled_text(one)).collect();
+            let left: Vec<String> =
+                stage.new_files().into_iter().filter(|path| !wanted.contains(path)).collect();
+            let observed = format!("{}; left: {left:?}", ended.outcome.told());
+            let promise = format!("has removed what it does not leave on purpose when it {when}");
+            cast.saw(actor, &promise, left.is_empty(), observed);
+        }
+        if sent == 0 {
+            cast.lacks(actor, "run that sends anything to a machine");
         }
     }
     cast.over()

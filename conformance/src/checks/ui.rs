@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::check::{Check, Checked, Class, Level};
 use crate::components::Kind;
 use crate::rig::Rig;
-use crate::stage::{Cast, Reply};
+use crate::stage::{Act, Cast, Reply};
 
 const MOMENT: Duration = Duration::from_millis(200);
 /// How long each call of the Ui takes, where the order is looked at.
@@ -47,6 +47,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["ignores-say-errors"],
         lasts: MOMENT,
         run: |rig| Box::pin(host_error(rig)),
+    },
+    Check {
+        id: "ui.progress-finishes",
+        level: Level::Should,
+        class: Class::Scenario,
+        title: "finishes what it shows the progress of",
+        why: "A bar that stands still at 98 % looks like work that hangs.",
+        seen: "Runs that end well and runs that fail: each progress they ask for is to be finished, and to stay within its total.",
+        budgets: &[],
+        mutants: &["progress-left-open", "progress-past-total"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(progress_finishes(rig)),
     },
 ];
 
@@ -112,4 +124,43 @@ async fn host_error(rig: &Rig) -> Checked {
         cast.saw(actor, "ends with an outcome when its Ui fails", data, observed);
     }
     cast.over()
+}
+
+async fn progress_finishes(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &Kind::ALL).await?;
+    for actor in &cast.actors {
+        let mut shown = false;
+        for config in [Some(actor.good()), actor.part.fails.clone()].into_iter().flatten() {
+            let stage = actor.stage(rig)?;
+            let running = actor.start(rig, &cast.session, &stage, &config).await?;
+            let ended = actor.ends(rig, &cast.session, &running).await?;
+            let count = stage.diary.count("Progress.made");
+            if count == 0 {
+                continue;
+            }
+            shown = true;
+            let open = stage.diary.unclosed("Progress.made", "Progress.finish").len();
+            let observed = format!("{}; {open} of {count} were not finished", ended.outcome.told());
+            cast.saw(actor, "has finished each progress when its run answers", open == 0, observed);
+            let beyond = beyond(&stage.diary.acts());
+            let observed = format!("beyond: {beyond:?}");
+            cast.saw(actor, "stays within the total of each progress", beyond.is_empty(), observed);
+        }
+        if !shown {
+            cast.lacks(actor, "run that shows any progress");
+        }
+    }
+    cast.over()
+}
+
+/// The updates of a progress that are larger than its total, where it has one.
+fn beyond(acts: &[Act]) -> Vec<String> {
+    let number = |act: &Act| act.text.parse::<u64>().unwrap_or_default();
+    let total = |update: &Act| {
+        let made = acts.iter().find(|act| act.name == "Progress.made" && act.lane == update.lane);
+        made.map(number).filter(|total| *total > 0)
+    };
+    let updates = acts.iter().filter(|act| act.name == "Progress.update");
+    let beyond = updates.filter_map(|update| total(update).map(|total| (number(update), total)));
+    beyond.filter(|(done, total)| done > total).map(|(done, total)| format!("{done} of {total}")).collect()
 }

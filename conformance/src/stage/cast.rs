@@ -178,7 +178,8 @@ impl Actor {
         }
     }
 
-    /// Prepares, where the kind does that, and begins a run.
+    /// Prepares, where the kind does that, and begins a run. For hooks the configuration stands for other data than
+    /// usual, unless it is null.
     pub(crate) async fn start(
         &self,
         rig: &Rig,
@@ -206,7 +207,8 @@ impl Actor {
                 object.start_with(rig, stage, lent).map_err(failed)
             }
             Offer::Hook(client) => {
-                let data = self.part.data.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string);
+                let given = Some(config).filter(|config| !config.is_null()).or(self.part.data.as_ref());
+                let data = given.map_or_else(|| "{}".to_owned(), Value::to_string);
                 let event = self.part.event.clone().unwrap_or_default();
                 Ok(start_hook(rig, client, stage, (&event, &stage.filled_text(&data)), lent))
             }

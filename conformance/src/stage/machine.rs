@@ -10,6 +10,7 @@ use super::received::Received;
 use super::stream::{Sink, end, write};
 use super::{Outcome, Stage, open};
 use crate::components::text;
+use crate::scenario::Answered;
 
 /// What fits on the disk of the machine.
 const DISK: usize = 16 << 20;
@@ -22,6 +23,8 @@ pub(crate) enum Ending {
     #[default]
     Script,
     Status(i32),
+    /// With this status, but for those that remove files, which end as the scenario says.
+    UnlessRemoving(i32),
     /// The connection is lost after half of the output.
     Lost,
 }
@@ -65,14 +68,15 @@ impl Stage {
         None
     }
 
-    /// What a command prints on both streams, and its status.
-    fn answer_to(&self, line: &str) -> (Vec<u8>, Vec<u8>, i32) {
-        let Some(answer) = self.part.machine.iter().find(|answer| line.contains(&answer.command)) else {
-            return (Vec::new(), Vec::new(), 0);
-        };
-        let repeat = answer.repeat.unwrap_or(1);
-        let printed = |text: &String| self.filled_text(text).repeat(repeat).into_bytes();
-        (printed(&answer.stdout), printed(&answer.stderr), answer.status)
+    /// What the scenario says of a command.
+    fn answer_to(&self, line: &str) -> Option<&Answered> {
+        self.part.machine.iter().find(|answer| line.contains(&answer.command))
+    }
+
+    /// The files that were not there when the run began.
+    pub(crate) fn new_files(&self) -> Vec<String> {
+        let files = self.files.borrow();
+        files.keys().filter(|path| !self.part.files.contains_key(*path)).cloned().collect()
     }
 }
 
@@ -170,8 +174,11 @@ impl communicator::Server for Machine {
         params: communicator::UploadTreeParams,
         mut results: communicator::UploadTreeResults,
     ) -> capnp::Result<()> {
-        self.called("Communicator.uploadTree", text(params.get()?.get_path())?).await?;
-        results.get().set_archive(self.stage.lend_stream(&Rc::default()));
+        let path = text(params.get()?.get_path())?;
+        self.called("Communicator.uploadTree", path.clone()).await?;
+        let stage = self.stage.clone();
+        let sink = Sink::ending_in(move |came| stage.put(path, came));
+        results.get().set_archive(self.stage.lend_stream(&sink));
         Ok(())
     }
 
@@ -254,7 +261,12 @@ impl remote_process::Server for Process {
             biased;
             passed = stage.commands.pass() => {
                 passed?;
-                stage.end_as(stage.print(line, &stdout, &stderr).await?, exit.reborrow());
+                let answer = stage.answer_to(line);
+                stage.print(answer, &stdout, &stderr).await?;
+                if answer.is_some_and(|answer| answer.removes) {
+                    stage.files.borrow_mut().retain(|path, _| !names(line, path));
+                }
+                stage.end_as(answer, exit.reborrow());
             }
             () = stopped => {
                 end(&stdout).await?;
@@ -276,14 +288,18 @@ impl remote_process::Server for Process {
 }
 
 impl Stage {
-    /// Writes what a command prints; answers its status.
+    /// Writes what a command prints.
     async fn print(
         &self,
-        line: &str,
+        answer: Option<&Answered>,
         stdout: &byte_stream::Client,
         stderr: &byte_stream::Client,
-    ) -> capnp::Result<i32> {
-        let (out, err, status) = self.answer_to(line);
+    ) -> capnp::Result<()> {
+        let printed = |text: fn(&Answered) -> &String| {
+            let text = answer.map(|answer| self.filled_text(text(answer)).repeat(answer.repeat.unwrap_or(1)));
+            text.unwrap_or_default().into_bytes()
+        };
+        let (out, err) = (printed(|answer| &answer.stdout), printed(|answer| &answer.stderr));
         let out = if self.ending.get() == Ending::Lost { &out[..out.len() / 2] } else { &out };
         for (stream, bytes) in [(stdout, out), (stderr, &err[..])] {
             for chunk in bytes.chunks(16 << 10) {
@@ -291,14 +307,47 @@ impl Stage {
             }
             end(stream).await?;
         }
-        Ok(status)
+        Ok(())
     }
 
-    fn end_as(&self, status: i32, mut exit: exit::Builder<'_>) {
+    fn end_as(&self, answer: Option<&Answered>, mut exit: exit::Builder<'_>) {
+        let removes = answer.is_some_and(|answer| answer.removes);
         match self.ending.get() {
-            Ending::Script => exit.set_status(status),
+            Ending::UnlessRemoving(status) if !removes => exit.set_status(status),
+            Ending::Script | Ending::UnlessRemoving(_) => {
+                exit.set_status(answer.map_or(0, |answer| answer.status));
+            }
             Ending::Status(status) => exit.set_status(status),
             Ending::Lost => exit.set_lost("the suite lost the connection to its machine"),
+        }
+    }
+}
+
+/// Whether a line names a path, or a directory that it is below.
+fn names(line: &str, path: &str) -> bool {
+    let of_a_path = |one: &char| one.is_alphanumeric() || "/._-+~@%".contains(*one);
+    let mut above = std::path::Path::new(path).ancestors().filter_map(|one| one.to_str());
+    above.any(|one| {
+        one.len() > 1
+            && line.match_indices(one).any(|(at, _)| {
+                let before = line[..at].chars().next_back();
+                let after = line[at + one.len()..].trim_start_matches('/').chars().next();
+                !before.is_some_and(|one| of_a_path(&one)) && !after.is_some_and(|one| of_a_path(&one))
+            })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_files_and_directories_above_them() {
+        for line in ["rm -f '/tmp/a/b.sh'", "rm -rf /tmp/a/", "unlink /x; rm -r \"/tmp/a\""] {
+            assert!(names(line, "/tmp/a/b.sh"), "{line}");
+        }
+        for line in ["rm -f /tmp/a/b.sh.old", "rm -rf /other/tmp/a", "rm -f /tmp/c", "rm -rf /"] {
+            assert!(!names(line, "/tmp/a/b.sh"), "{line}");
         }
     }
 }

@@ -77,6 +77,14 @@ impl Outcome {
         }
     }
 
+    /// Whether it failed, with an error that has words.
+    pub(crate) fn says_why(&self) -> bool {
+        match self {
+            Self::Failed(all) => all.iter().any(|one| one.is_error() && !one.summary.trim().is_empty()),
+            _ => false,
+        }
+    }
+
     pub(crate) fn threw(&self) -> bool {
         matches!(self, Self::Threw(_))
     }

@@ -59,8 +59,11 @@ impl ui::Server for Ui {
         params: ui::ProgressParams,
         mut results: ui::ProgressResults,
     ) -> capnp::Result<()> {
-        self.told("Ui.progress", text(params.get()?.get_label())?).await?;
+        let (label, total) = (text(params.get()?.get_label())?, params.get()?.get_total());
+        self.told("Ui.progress", label).await?;
         let lane = self.stage.lane();
+        let diary = &self.stage.diary;
+        diary.end(diary.begin(lane, "Progress.made", total.to_string(), 0));
         results.get().set_progress(capnp_rpc::new_client(Ui { stage: self.stage.clone(), lane }));
         Ok(())
     }

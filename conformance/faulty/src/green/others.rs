@@ -172,7 +172,8 @@ impl hook::Server for Hook {
             let (ui, stop) = (lent.get_ui()?, lent.get_cancellation()?);
             let data: Value = serde_json::from_slice(lent.get_data()?.as_bytes()).unwrap_or_default();
             let line = data["line"].as_str().unwrap_or("hooked").to_owned();
-            let config = Config { lines: vec![line], commands: vec!["hook".to_owned()], ..Config::default() };
+            let command = data["command"].as_str().unwrap_or("hook").to_owned();
+            let config = Config { lines: vec![line], commands: vec![command], ..Config::default() };
             let config = prepare::respelt(self.0, config);
             match say(self.0, &config, &ui, &stop).await? {
                 Ended::Done => on(&lent.get_communicator()?, fault, &config, &ui, &stop).await,
@@ -180,13 +181,24 @@ impl hook::Server for Hook {
             }
         };
         let (stop, ui) = (lent.get_cancellation().ok(), lent.get_ui().ok());
-        let ended = perform(self.0, &Once::default(), stop, ui, work).await?;
+        let ended = match perform(self.0, &Once::default(), stop, ui, work).await? {
+            Ended::Failed(_) if fault == Some(Fault::HookSwallowsError) => Ended::Done,
+            ended => ended,
+        };
         record(self.0, &ended, results.get().init_outcome());
         Ok(())
     }
 }
 
-/// Says its arguments.
+/// The status that the arguments `exit STATUS` ask for.
+fn asked_for(arguments: &[String]) -> i32 {
+    match arguments {
+        [exit, status] if exit == "exit" => status.parse().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// Says its arguments, and ends as they ask.
 pub(crate) struct Command(pub(crate) Green);
 
 impl command::Server for Command {
@@ -205,6 +217,7 @@ impl command::Server for Command {
                 _ => lines.push(argument),
             }
         }
+        let status = asked_for(&lines);
         let config = prepare::respelt(self.0, Config { lines, ..Config::default() });
         let work = async {
             let (ui, stop) = (lent.get_ui()?, lent.get_cancellation()?);
@@ -213,7 +226,8 @@ impl command::Server for Command {
         let (stop, ui) = (lent.get_cancellation().ok(), lent.get_ui().ok());
         let ended = perform(self.0, &Once::default(), stop, ui, work).await?;
         results.get().set_exit_status(match ended {
-            Ended::Done => 0,
+            Ended::Done if self.0.manner.commits(Fault::StatusFlattened) => status.min(1),
+            Ended::Done => status,
             Ended::Failed(_) => 1,
             Ended::Cancelled => 130,
         });

@@ -212,6 +212,7 @@ async fn say_all(green: Green, config: &Config, ui: &ui::Client) -> Result<Ended
     for said in waiting {
         drop(said.await?);
     }
+    show(fault, config, ui).await?;
     if config.ask && !ask(fault, ui).await? {
         return Ok(Ended::Failed(Problem::at("", "nobody answered the question")));
     }
@@ -230,6 +231,22 @@ async fn say_without_end(ui: &ui::Client) -> Result<(), capnp::Error> {
             request.send().promise
         });
         futures::future::try_join_all(wave.collect::<Vec<_>>()).await?;
+    }
+    Ok(())
+}
+
+/// Shows that all lines were said.
+async fn show(fault: Option<Fault>, config: &Config, ui: &ui::Client) -> Result<(), capnp::Error> {
+    let total = config.lines.iter().map(String::len).sum::<usize>().try_into().unwrap_or_default();
+    let mut request = ui.progress_request();
+    request.get().set_label("lines");
+    request.get().set_total(total);
+    let progress = request.send().promise.await?.get()?.get_progress()?;
+    let mut request = progress.update_request();
+    request.get().set_done(if fault == Some(Fault::ProgressPastTotal) { total + 1 } else { total });
+    request.send().promise.await?;
+    if fault != Some(Fault::ProgressLeftOpen) {
+        progress.finish_request().send().promise.await?;
     }
     Ok(())
 }
@@ -265,7 +282,7 @@ pub(crate) fn passed_on(fault: Option<Fault>, stop: &cancellation::Client) -> ca
 }
 
 /// A cancellation that never comes.
-struct Deaf;
+pub(super) struct Deaf;
 
 impl cancellation::Server for Deaf {
     async fn wait(

@@ -14,12 +14,16 @@ use super::{
     Green,
     config::{Config, Problem},
     crash,
-    outcome::{Ended, Once, passed_on, perform, record, say},
+    outcome::{Deaf, Ended, Once, passed_on, perform, record, say},
     prepare::{self, prepared},
 };
 use crate::{fault::Fault, helper::Helper};
 
 const CHUNK: usize = 64 << 10;
+/// Where the bytes go.
+const PATH: &str = "/green";
+/// How long they may take to be removed.
+const CLEANING: Duration = Duration::from_secs(1);
 
 /// Prepares provisioning.
 pub(crate) struct Provisioner(pub(crate) Green);
@@ -96,11 +100,28 @@ pub(super) async fn on(
     ui: &ui::Client,
     stop: &cancellation::Client,
 ) -> Result<Ended, capnp::Error> {
-    if let Some(bytes) = config.upload
-        && let Some(problem) = upload(machine, fault, bytes).await?
-    {
-        return Ok(Ended::Failed(problem));
+    let Some(bytes) = config.upload else { return run(machine, fault, config, ui, stop).await };
+    let worked = match upload(machine, fault, bytes).await {
+        Ok(None) => run(machine, fault, config, ui, stop).await,
+        Ok(Some(problem)) => Ok(Ended::Failed(problem)),
+        Err(error) => Err(error),
+    };
+    if fault != Some(Fault::LeavesRemoteScript) {
+        // Not for ever: the machine may be what went wrong.
+        let never = capnp_rpc::new_client(Deaf);
+        drop(timeout(CLEANING, command(machine, fault, &format!("rm -f {PATH}"), ui, &never)).await);
     }
+    worked
+}
+
+/// Runs the commands.
+async fn run(
+    machine: &communicator::Client,
+    fault: Option<Fault>,
+    config: &Config,
+    ui: &ui::Client,
+    stop: &cancellation::Client,
+) -> Result<Ended, capnp::Error> {
     for line in &config.commands {
         match command(machine, fault, line, ui, stop).await? {
             Ended::Done => {}
@@ -145,7 +166,7 @@ async fn upload(
     count: usize,
 ) -> Result<Option<Problem>, capnp::Error> {
     let mut request = machine.upload_request();
-    request.get().set_path("/green");
+    request.get().set_path(PATH);
     request.get().init_file().set_size(i64::try_from(count).unwrap_or(-1));
     let content = request.send().promise.await?.get()?.get_content()?;
     let bytes: Vec<u8> = (0..count).map(|at| (at % 251).to_le_bytes()[0]).collect();
