@@ -44,7 +44,8 @@ async def run(machine, line: str, stdin, stdout, stderr, cancellation) -> tuple[
     sending = [asyncio.create_task(output.send(to, over)) for output, to in zip(outputs, (stdout, stderr))]
     try:
         if group is not None:
-            stopped = await group.live(cancellation)
+            async with watching(cancellation) as stop:
+                stopped = await group.live(stop)
             occupied = group.is_occupied()
         await asyncio.wait(sending, timeout=AFTERGLOW)
         over.set_result(None)
@@ -85,14 +86,13 @@ class Group:
     def has_ended(self) -> bool:
         return self.leader.returncode is not None
 
-    async def live(self, cancellation) -> bool:
+    async def live(self, stop: asyncio.Task) -> bool:
         """Waits for the end of the leader, or ends all of the group: then it says true."""
-        async with watching(cancellation) as stop:
-            ended = asyncio.create_task(self.leader.wait())
-            await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not ended.done():
-                await self.end()
-                return True
+        ended = asyncio.create_task(self.leader.wait())
+        await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            await self.end()
+            return True
         return False
 
     def exit(self) -> tuple[str, object]:

@@ -137,7 +137,7 @@ class Provision(provisioner.Provision.Server):
             await ui.message(f"{wanted.path} is as it should be")
             return
         if wanted.confirm:
-            await self._confirm(ui)
+            await self._confirm(ui, remote)
         await ui.say(f"Writing {wanted.path}")
         await remote.write(path or wanted.path, new, int(wanted.mode, 8) if wanted.mode else mode)
         if wanted.on_change:
@@ -152,8 +152,10 @@ class Provision(provisioner.Provision.Server):
         content, info = await remote.read(path, MOST_BYTES)
         return content, -1 if info.mode is None else info.mode
 
-    async def _confirm(self, ui) -> None:
+    async def _confirm(self, ui, remote: Remote) -> None:
         reply = (await ui.ask(f"Change {self._wanted.path}? Type `yes`:", False)).reply
+        if remote.stop.done():  # which also takes the question back
+            raise Cancelled
         if str(reply.which()) != "answer":
             raise Failed(Problem(f"nobody can be asked whether {self._wanted.path} may be changed", "/confirm"))
         if reply.answer.strip() != "yes":

@@ -15,7 +15,7 @@ from .config import DIALECT, TEXT, VARIABLES, prepare, schema
 from .json_text import read_value
 from .problems import Cancelled, Failed, Problem, need, printable, settle
 from .schema import data_source
-from .work import Once, Runs
+from .work import Once, Runs, watching
 
 MOST_BYTES = 1 << 20  # of the output; a value travels in one message, and has to fit
 MOST_COMPLAINTS = 16 << 10
@@ -126,8 +126,11 @@ class Query(data_source.Query.Server):
         async def look() -> str:
             self._once.begin()
             need(_context, "ui", "cancellation")
-            await ui.say(f"Running {self._hide(shlex.join(self._wanted.command))}")
-            printed, complaints = await self._run_program(cancellation)
+            async with watching(cancellation) as stop:
+                await ui.say(f"Running {self._hide(shlex.join(self._wanted.command))}")
+                if stop.done():
+                    raise Cancelled
+                printed, complaints = await self._run_program(stop)
             if complaints:
                 await ui.message(complaints)
             return json.dumps(self._value(printed))
@@ -140,7 +143,7 @@ class Query(data_source.Query.Server):
     async def close(self, **_):
         pass
 
-    async def _run_program(self, cancellation) -> tuple[bytes, str]:
+    async def _run_program(self, stop) -> tuple[bytes, str]:
         """What the program printed, and what it complained about."""
         over = asyncio.get_running_loop().create_future()
         outputs = Output(), Output()
@@ -152,7 +155,7 @@ class Query(data_source.Query.Server):
                 asyncio.create_task(read_beginning(MOST_COMPLAINTS, outputs[1].chunks(over))),
             ]
             try:
-                stopped = await group.live(cancellation)
+                stopped = await group.live(stop)
             finally:
                 await group.end()  # what is in the background, too
                 over.set_result(None)

@@ -1,13 +1,12 @@
 """The session: one call of `attach`, unanswered for as long as the host needs us."""
 
 import asyncio
-import os
 import signal
 
 import capnp
 
 from . import NAME, VERSION, builder, connector, lines, program
-from .launch import REFUSED, Launch, NotLaunched
+from .launch import REFUSED, Launch
 from .log import log
 from .problems import what_failed
 from .schema import attach
@@ -16,12 +15,8 @@ from .work import Runs
 LEFT, BROKEN = 0, 4  # exit statuses, beside those of launch.py
 
 
-def main() -> int:
-    try:
-        launch = Launch.take_from(os.environ)
-    except NotLaunched as problem:
-        log(str(problem))
-        return problem.status
+def live(launch: Launch) -> int:
+    """Lives through a session and says with which status to exit."""
     return asyncio.run(capnp.run(session(launch)))
 
 
