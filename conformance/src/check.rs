@@ -118,6 +118,19 @@ pub struct Evidence {
     pub log: Vec<String>,
 }
 
+impl Evidence {
+    /// How many messages at its end are shown beside a finding.
+    pub const MESSAGES: usize = 40;
+    /// How many log lines at its end are shown beside a finding.
+    pub const LINES: usize = 20;
+
+    /// The end of it: what is shown beside a finding.
+    pub fn end(&self) -> Self {
+        let last = |lines: &[String], most: usize| lines[lines.len().saturating_sub(most)..].to_vec();
+        Self { transcript: last(&self.transcript, Self::MESSAGES), log: last(&self.log, Self::LINES) }
+    }
+}
+
 /// Something that a watcher saw beside what the check looked at; it belongs to the requirement named.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sighting {
@@ -143,7 +156,7 @@ pub struct Outcome {
 }
 
 /// The answer of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Everything that it looked at was as the requirement says.
@@ -152,6 +165,12 @@ pub enum Status {
     Fail,
     /// Not as a SHOULD says.
     Warn,
+    /// It missed a limit of time, and kept it when it was run again alone.
+    Flaky,
+    /// It fails, and `--expect` says so.
+    ExpectedFail,
+    /// It passes, and `--expect` says that it fails.
+    UnexpectedPass,
     /// The requirement does not apply to this plugin.
     NotApplicable,
     /// Nothing has tried this requirement yet.
@@ -163,17 +182,39 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 10] = [
+        Self::Pass,
+        Self::Fail,
+        Self::Warn,
+        Self::Flaky,
+        Self::ExpectedFail,
+        Self::UnexpectedPass,
+        Self::NotApplicable,
+        Self::NotExercised,
+        Self::Skipped,
+        Self::Error,
+    ];
+
     /// The word that people and programs read.
     pub fn word(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
             Self::Warn => "warn",
+            Self::Flaky => "flaky",
+            Self::ExpectedFail => "expected-fail",
+            Self::UnexpectedPass => "unexpected-pass",
             Self::NotApplicable => "not-applicable",
             Self::NotExercised => "not-exercised",
             Self::Skipped => "skipped",
             Self::Error => "error",
         }
+    }
+
+    /// Whether this says something about the plugin, and not only why nothing is said.
+    pub fn is_an_answer(self) -> bool {
+        !matches!(self, Self::NotExercised | Self::Skipped | Self::Error)
     }
 }
 
@@ -187,6 +228,8 @@ pub enum Blame {
     Library,
     /// This suite.
     Suite,
+    /// The machine that the suite runs on: no room, no descriptors, no memory.
+    Environment,
 }
 
 /// One disagreement between a requirement and what was seen, with its evidence.

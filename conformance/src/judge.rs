@@ -15,7 +15,10 @@ pub(crate) fn judge(ran: Vec<Ran>) -> Vec<Verdict> {
     ran.into_iter()
         .map(|(check, result)| match result {
             Ok(outcome) => verdict(check, outcome, strays.remove(check.id).unwrap_or_default()),
-            Err(why) => empty(check.id, Status::Error, Some(why), Blame::Suite),
+            Err(why) => {
+                let blame = ours_or_the_machines(&why);
+                empty(check.id, Status::Error, Some(why), blame)
+            }
         })
         .collect()
 }
@@ -57,7 +60,7 @@ fn verdict(check: &Check, outcome: Outcome, strays: Vec<Finding>) -> Verdict {
     }
     let (status, reason) = status(check.level, &outcome, &findings);
     let blame = match (status, check.class) {
-        (Status::Error, _) => Blame::Suite,
+        (Status::Error, _) => ours_or_the_machines(reason.as_deref().unwrap_or_default()),
         (_, Class::Library) => Blame::Library,
         _ => Blame::Plugin,
     };
@@ -65,6 +68,20 @@ fn verdict(check: &Check, outcome: Outcome, strays: Vec<Finding>) -> Verdict {
         outcome.observations.iter().filter_map(|seen| seen.measured.clone()).collect();
     let (observed, took_ms) = (outcome.observations.len(), outcome.took_ms);
     Verdict { id: check.id.to_owned(), status, reason, findings, blame, observed, measured, took_ms }
+}
+
+/// Who is to blame for an error of ours: the machine, if it had no room, memory, processes or descriptors left.
+fn ours_or_the_machines(why: &str) -> Blame {
+    const EXHAUSTED: [&str; 6] = [
+        "(os error 11)",
+        "(os error 12)",
+        "(os error 23)",
+        "(os error 24)",
+        "(os error 28)",
+        "(os error 122)",
+    ];
+    let exhausted = EXHAUSTED.iter().any(|code| why.contains(code));
+    if exhausted { Blame::Environment } else { Blame::Suite }
 }
 
 fn status(level: Level, outcome: &Outcome, findings: &[Finding]) -> (Status, Option<String>) {
@@ -85,7 +102,7 @@ fn finding(observation: &Observation, outcome: &Outcome, seen_in: Option<String>
     let Observation { expected, observed, prerequisite, process, .. } = observation.clone();
     let evidence = process.and_then(|index| outcome.evidence.get(index).cloned());
     let evidence = evidence.unwrap_or_else(|| outcome.evidence.last().cloned().unwrap_or_default());
-    Finding { expected, observed, prerequisite, seen_in, evidence }
+    Finding { expected, observed, prerequisite, seen_in, evidence: evidence.end() }
 }
 
 /// The first sighting of each kind, with a word on how many are like it.
@@ -129,6 +146,14 @@ mod tests {
             status_of(Outcome { observations: vec![seen(false)], ..Outcome::default() }),
             Status::Fail
         );
+    }
+
+    #[test]
+    fn a_machine_that_is_full_is_not_our_fault() {
+        let blame =
+            |why: &str| judge(vec![(checks::find("exit.leave").unwrap(), Err(why.to_owned()))])[0].blame;
+        assert_eq!(blame("no directory: No space left on device (os error 28)"), Blame::Environment);
+        assert_eq!(blame("the supervisor answered nothing"), Blame::Suite);
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub(crate) struct RigJob {
     pub(crate) scenario: Option<Scenario>,
     /// What the plugin offered at its first meeting, as `builder custom-cloud`.
     pub(crate) offered: Vec<String>,
+    /// Whether the evidence is kept for a file of transcripts, and not only its end for a report.
+    pub(crate) whole: bool,
 }
 
 /// A process, and the host that it was started for, if any.
@@ -241,7 +243,7 @@ impl Rig {
             .started
             .borrow()
             .iter()
-            .map(|(plugin, host)| watch::evidence(plugin, host.as_deref()))
+            .map(|(plugin, host)| watch::evidence(plugin, host.as_deref(), self.job.whole))
             .collect();
         self.record.close();
         let took_ms = u64::try_from(self.record.began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -254,7 +256,13 @@ impl Trial {
     pub async fn attached(&self) -> Result<Attached, Stop> {
         match self.await_attach().await {
             Ok(attached) => Ok(attached),
-            Err(observed) => self.plugin.lacks(attaches_in(self.plugin.record.patience()), observed),
+            Err(observed) => {
+                let patience = self.plugin.record.patience();
+                match self.plugin.ended() {
+                    Some(_) => self.plugin.lacks(attaches_in(patience), observed),
+                    None => self.plugin.lacks_in_time(attaches_in(patience), observed, patience),
+                }
+            }
         }
     }
 

@@ -1,22 +1,28 @@
 //! The whole run: a first meeting, then every selected check under a supervisor of its own, then the verdicts.
 
+mod again;
+mod asked;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 
-use crate::check::{Blame, Check, Observation, Outcome, Requirement, Status, Stop, Verdict};
+use crate::check::{Blame, Check, Evidence, Observation, Outcome, Requirement, Status, Stop, Verdict};
+use crate::expect::{ExpectError, Stale};
 use crate::judge::{self, Ran};
 use crate::memory::Memory;
 use crate::preflight::{Introduction, Preflight};
 use crate::rig::{self, RigJob};
-use crate::scenario::{Scenario, ScenarioError};
+use crate::scenario::ScenarioError;
 use crate::select::{self, SelectError};
 use crate::spec::{self, Level, Party, Seen, SpecError};
 use crate::subject::Subject;
 use crate::supervisor::{self, Answer, Job, SupervisorError, Task};
 use crate::{checks, report};
+
+pub use asked::{Options, Progress};
 
 /// How long one check may take before its supervisor is ended, before `--slow` stretches it.
 const OVERRUN: Duration = Duration::from_secs(120);
@@ -24,27 +30,10 @@ const OVERRUN: Duration = Duration::from_secs(120);
 const IDLE: Duration = Duration::from_secs(1);
 /// The longest directory for the directories of checks, in bytes.
 const LONGEST_ROOT: usize = 40;
+/// What only a mistake of ours can bring about.
+const OTHER_QUESTION: &str = "a supervisor answered another question";
 /// How long a check waits for an attach at least, however quick the first one was.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What the user asked for.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Patterns of ids to run; all if there are none.
-    pub only: Vec<String>,
-    /// Patterns of ids to leave out.
-    pub skip: Vec<String>,
-    /// How many checks run at once, beside those that mostly wait; 1 is one after another.
-    pub jobs: usize,
-    /// The factor by which every budget is stretched.
-    pub slow: f64,
-    /// The seed of what is made by chance.
-    pub seed: u64,
-    /// What the author of the plugin says of its work.
-    pub scenario: Option<Scenario>,
-    /// How long the first meeting may take, before `slow` stretches it.
-    pub within: Duration,
-}
 
 /// Why a run came to no verdict.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -60,6 +49,10 @@ pub enum SuiteError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Scenario(#[from] ScenarioError),
+    /// The expectations are none.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Expect(#[from] ExpectError),
     /// The program cannot be started.
     #[error("{why}")]
     CannotStart {
@@ -82,6 +75,12 @@ pub struct Run {
     pub results: Vec<(Requirement, Verdict)>,
     /// How long all of it took.
     pub took: Duration,
+    /// Expectations that should be taken out.
+    pub stale: Vec<Stale>,
+    /// What was captured around the processes of each check, by its id; empty unless all of it was to be kept.
+    pub captured: Vec<(String, Vec<Evidence>)>,
+    /// What was asked for.
+    pub options: Options,
 }
 
 impl Run {
@@ -99,38 +98,78 @@ impl Run {
     }
 }
 
+/// What every check of a run shares.
+struct Context<'a> {
+    subject: &'a Subject,
+    options: &'a Options,
+    /// How long a check waits for an attach, before `slow` stretches it.
+    patience: Duration,
+    /// The components that the plugin has, as `builder custom-cloud`.
+    offered: &'a [String],
+    /// What all supervisors may need together.
+    memory: &'a Memory,
+}
+
 /// Runs what was asked for. This process becomes a subreaper, and at the end everything below it is ended.
-///
-///  `progress` hears how many of how many checks are done.
 pub async fn run(
     subject: &Subject,
     options: &Options,
-    mut progress: impl FnMut(usize, usize),
+    mut progress: impl FnMut(Progress),
 ) -> Result<Run, SuiteError> {
     let began = Instant::now();
     // What a supervisor that crashed leaves behind falls to us.
     rig::become_subreaper().map_err(|error| SuiteError::Ours(error.to_string()))?;
-    let requirements = spec::requirements(spec::SPEC)?;
-    let requirements: Vec<Requirement> = requirements.into_iter().filter(is_ours).collect();
-    let ids: Vec<&str> = requirements.iter().map(|requirement| requirement.id.as_str()).collect();
-    let (wanted, left_out) = select::select(&ids, &options.only, &options.skip)?;
+    let (requirements, wanted) = (requirements()?, selected(options)?);
+    progress(Progress::Meeting);
     let met = meet(subject, options).await?;
     if let (Some(scenario), Preflight::Attached(introduction, _)) = (&options.scenario, &met) {
         scenario.fits(&introduction.components)?;
     }
-    let chosen: Vec<&'static Check> = checks::all().filter(|check| wanted.contains(&check.id)).collect();
-    let never = !matches!(met, Preflight::Attached(..));
     let by_name = !options.only.is_empty();
-    let chosen = chosen.into_iter().filter(|check| by_name || is_worth_trying(check, &met)).collect();
-    let verdicts = judge::judge(run_all(subject, options, chosen, &met, &mut progress).await);
+    let chosen = checks::all().filter(|check| wanted.iter().any(|id| id == check.id));
+    let chosen = chosen.filter(|check| by_name || is_worth_trying(check, &met)).collect();
+    let (patience, offered, memory) = (patience(&met, options), offered(&met), &Memory::default());
+    let context = Context { subject, options, patience, offered, memory };
+    let ran = run_all(&context, chosen, &mut progress).await;
+    let flaky = again::run_again(&context, &ran, |left| progress(Progress::Again(left))).await;
     rig::end_descendants(rig::own_pid(), &[]);
-    let result = |requirement: Requirement| {
+    let captured = if options.whole { captured(&ran) } else { Vec::new() };
+    let mut verdicts = judge::judge(ran);
+    again::tell_apart(&mut verdicts, &flaky);
+    let never = !matches!(met, Preflight::Attached(..));
+    let result = |requirement: &Requirement| {
         let known = verdicts.iter().find(|verdict| verdict.id == requirement.id);
-        let verdict = known.cloned().unwrap_or_else(|| untried(&requirement, never, &left_out));
-        (requirement, verdict)
+        let verdict = known.cloned().unwrap_or_else(|| untried(requirement, never, &wanted));
+        (requirement.clone(), verdict)
     };
-    let results = requirements.iter().cloned().map(result).collect();
-    Ok(Run { met, results, took: began.elapsed() })
+    let mut results: Vec<(Requirement, Verdict)> = requirements.iter().map(result).collect();
+    let stale = options.expect.as_ref().map(|known| known.apply(&mut results)).unwrap_or_default();
+    Ok(Run { met, results, took: began.elapsed(), stale, captured, options: options.clone() })
+}
+
+/// The ids that are asked for; an error if a pattern matches none of those that there are, or nothing is left.
+pub(crate) fn selected(options: &Options) -> Result<Vec<String>, SuiteError> {
+    let requirements = requirements()?;
+    let all: Vec<&str> = requirements.iter().map(|requirement| requirement.id.as_str()).collect();
+    select::known(&all, options.only.iter().chain(&options.skip))?;
+    let ids: Vec<&str> = of_level(&requirements, options.level).collect();
+    let selected = select::select(&ids, &options.only, &options.skip)?;
+    Ok(selected.into_iter().map(str::to_owned).collect())
+}
+
+/// The requirements that this suite could try, in the order of SPEC.md.
+pub(crate) fn requirements() -> Result<Vec<Requirement>, SpecError> {
+    Ok(spec::requirements(spec::SPEC)?.into_iter().filter(is_ours).collect())
+}
+
+fn of_level(requirements: &[Requirement], weakest: Level) -> impl Iterator<Item = &str> {
+    let is_wanted = move |one: &&Requirement| weakest != Level::Must || one.level == Level::Must;
+    requirements.iter().filter(is_wanted).map(|requirement| requirement.id.as_str())
+}
+
+fn captured(ran: &[Ran]) -> Vec<(String, Vec<Evidence>)> {
+    let of = |(check, result): &Ran| Some((check.id.to_owned(), result.as_ref().ok()?.evidence.clone()));
+    ran.iter().filter_map(of).collect()
 }
 
 /// Whether a requirement is one that this suite could try: it binds plugins and can be seen.
@@ -152,14 +191,13 @@ fn is_worth_trying(check: &Check, met: &Preflight) -> bool {
     }
 }
 
-fn untried(requirement: &Requirement, never: bool, left_out: &[&str]) -> Verdict {
-    let id = requirement.id.as_str();
+fn untried(requirement: &Requirement, never: bool, wanted: &[String]) -> Verdict {
     let (status, reason) = match () {
-        () if left_out.contains(&id) => (Status::Skipped, "left out by --only or --skip"),
+        () if !wanted.contains(&requirement.id) => (Status::Skipped, "left out by --only, --skip or --level"),
         () if never => (Status::NotExercised, "the program never attached"),
         () => (Status::NotExercised, "this version of the suite has no check for it"),
     };
-    judge::empty(id, status, Some(reason.to_owned()), Blame::Suite)
+    judge::empty(&requirement.id, status, Some(reason.to_owned()), Blame::Suite)
 }
 
 /// How long a check waits for an attach, before `slow` stretches it: three times what the first one took.
@@ -182,12 +220,14 @@ fn offered(met: &Preflight) -> &[String] {
 
 async fn meet(subject: &Subject, options: &Options) -> Result<Preflight, SuiteError> {
     let task = Task::Preflight { within: options.within };
-    match supervise(subject, options, task, options.within, &[], &Memory::default()).await {
+    let memory = &Memory::default();
+    let context = Context { subject, options, patience: options.within, offered: &[], memory };
+    match supervise(&context, task).await {
         Ok(Answer::Preflight(Preflight::CannotStart(why))) => {
             Err(SuiteError::CannotStart { hint: report::start_hint(&why), why })
         }
         Ok(Answer::Preflight(met)) => Ok(met),
-        Ok(Answer::Check(_)) => Err(SuiteError::Ours("a supervisor answered another question".to_owned())),
+        Ok(_) => Err(SuiteError::Ours(OTHER_QUESTION.to_owned())),
         Err(SuperviseError::Supervisor(why @ SupervisorError::Memory(_))) => Ok(too_much(&why)),
         Err(why) => Err(SuiteError::Ours(why.to_string())),
     }
@@ -206,47 +246,40 @@ fn too_much(why: &SupervisorError) -> Preflight {
 
 /// Runs checks side by side, the longest first, and answers in the order in which they were given.
 async fn run_all(
-    subject: &Subject,
-    options: &Options,
+    context: &Context<'_>,
     chosen: Vec<&'static Check>,
-    met: &Preflight,
-    progress: &mut impl FnMut(usize, usize),
+    progress: &mut impl FnMut(Progress),
 ) -> Vec<Ran> {
-    let (all, patience, offered) = (chosen.len(), patience(met, options), offered(met));
-    let memory = &Memory::default();
+    let (all, jobs) = (chosen.len(), context.options.jobs);
     let mut order: Vec<(usize, &'static Check)> = chosen.into_iter().enumerate().collect();
     order.sort_by_key(|(_, check)| std::cmp::Reverse(check.lasts));
     // Who only waits needs no processor, and would keep those waiting that do.
     let (idle, busy): (Vec<_>, Vec<_>) =
-        order.into_iter().partition(|(_, check)| check.lasts >= IDLE && options.jobs > 1);
-    let run = |(index, check)| async move {
-        (index, run_one(subject, options, check, patience, offered, memory).await)
-    };
+        order.into_iter().partition(|(_, check)| check.lasts >= IDLE && jobs > 1);
+    let run = |(index, check)| async move { (index, run_one(context, check).await) };
     let idle = futures::stream::iter(idle.into_iter().map(run)).buffer_unordered(all.max(1));
-    let busy = futures::stream::iter(busy.into_iter().map(run)).buffer_unordered(options.jobs.max(1));
+    let busy = futures::stream::iter(busy.into_iter().map(run)).buffer_unordered(jobs.max(1));
     let mut runs = std::pin::pin!(futures::stream::select(idle, busy));
-    let mut ran: Vec<(usize, Ran)> = Vec::new();
-    progress(0, all);
+    let (mut ran, mut broken): (Vec<(usize, Ran)>, usize) = (Vec::new(), 0);
+    progress(Progress::Checking { done: 0, all, broken });
     while let Some(one) = runs.next().await {
+        broken += usize::from(is_broken(&one.1));
         ran.push(one);
-        progress(ran.len(), all);
+        progress(Progress::Checking { done: ran.len(), all, broken });
     }
     ran.sort_by_key(|(index, _)| *index);
     ran.into_iter().map(|(_, ran)| ran).collect()
 }
 
-async fn run_one(
-    subject: &Subject,
-    options: &Options,
-    check: &'static Check,
-    patience: Duration,
-    offered: &[String],
-    memory: &Memory,
-) -> Ran {
+fn is_broken((_, result): &Ran) -> bool {
+    result.as_ref().map_or(true, |outcome| outcome.observations.iter().any(|seen| !seen.held))
+}
+
+async fn run_one(context: &Context<'_>, check: &'static Check) -> Ran {
     let began = Instant::now();
-    match supervise(subject, options, Task::Check(check.id.to_owned()), patience, offered, memory).await {
+    match supervise(context, Task::Check(check.id.to_owned())).await {
         Ok(Answer::Check(outcome)) => (check, Ok(outcome)),
-        Ok(Answer::Preflight(_)) => (check, Err("a supervisor answered another question".to_owned())),
+        Ok(_) => (check, Err(OTHER_QUESTION.to_owned())),
         Err(SuperviseError::Supervisor(why @ SupervisorError::Memory(_))) => {
             (check, Ok(cut_short(&why, began)))
         }
@@ -282,14 +315,8 @@ enum SuperviseError {
     Supervisor(#[from] SupervisorError),
 }
 
-async fn supervise(
-    subject: &Subject,
-    options: &Options,
-    task: Task,
-    patience: Duration,
-    offered: &[String],
-    memory: &Memory,
-) -> Result<Answer, SuperviseError> {
+async fn supervise(context: &Context<'_>, task: Task) -> Result<Answer, SuperviseError> {
+    let Context { subject, options, patience, offered, memory } = *context;
     let root = fresh_directory()?;
     let rig = RigJob {
         subject: subject.clone(),
@@ -298,6 +325,7 @@ async fn supervise(
         seed: options.seed,
         scenario: options.scenario.clone(),
         offered: offered.to_vec(),
+        whole: options.whole,
     };
     let job = Job { task, rig, root: root.path().to_owned() };
     let within = (OVERRUN + options.within).mul_f64(options.slow);

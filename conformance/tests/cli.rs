@@ -18,7 +18,7 @@ fn a_program_that_exits_at_once_gets_one_verdict() {
     never attached: it exited with status 0 after [seconds], without connecting
       hint      a plugin reads PACKER_PLUGIN_ADDRESS, dials it and calls Host.attach (SPEC.md, `Connection and attach`)
 
-    core: not tested, the program never attached · suite [version]
+    not tested, the program never attached · suite [version] · seed 1
     ");
 }
 
@@ -141,6 +141,19 @@ fn usage_is_checked_before_the_program_is_looked_for() {
 #[test]
 fn the_help_tells_the_exit_codes() {
     insta::assert_snapshot!(conformance(&["--help"]));
+}
+
+#[test]
+fn there_is_a_manual_page_for_each_command_and_completions_for_each_shell() {
+    let page = conformance(&["man"]);
+    assert!(page.starts_with("exit 0\n") && page.contains(".TH conformance 1"), "{page}");
+    assert!(page.contains("\\-\\-write\\-expect") && page.contains("expectations are stale"), "{page}");
+    insta::assert_snapshot!(conformance(&["man", "replay"]));
+    assert!(conformance(&["man", "no-such"]).starts_with("exit 2\n"));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = conformance(&["completions", shell]);
+        assert!(script.starts_with("exit 0\n") && script.contains("write-expect"), "{shell}: {script}");
+    }
 }
 
 #[test]

@@ -4,8 +4,10 @@ use std::fmt::{Display, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::check::{Blame, Finding, Measured, Requirement, Status, Verdict};
+use super::printable;
+use crate::check::{Finding, Measured, Requirement, Status, Verdict};
 use crate::checks;
+use crate::ending;
 use crate::preflight::{Introduction, Preflight};
 use crate::subject::Subject;
 use crate::suite::Run;
@@ -43,8 +45,8 @@ impl Page {
     fn paint(&self, status: Status, words: impl Display) -> String {
         let style = match status {
             Status::Pass => AnsiColor::Green.on_default(),
-            Status::Fail | Status::Error => AnsiColor::Red.on_default().bold(),
-            Status::Warn => AnsiColor::Yellow.on_default().bold(),
+            Status::Fail | Status::UnexpectedPass | Status::Error => AnsiColor::Red.on_default().bold(),
+            Status::Warn | Status::Flaky => AnsiColor::Yellow.on_default().bold(),
             _ => Style::new().dimmed(),
         };
         if self.colour { format!("{style}{words}{style:#}") } else { words.to_string() }
@@ -64,10 +66,13 @@ impl Page {
             let counts =
                 super::counts(|status| of_group().filter(|(_, verdict)| verdict.status == status).count());
             self.line(format_args!("  {group:<30} {counts}"));
-            let silent = [Status::Pass, Status::Skipped];
-            for (_, verdict) in of_group().filter(|(_, verdict)| !silent.contains(&verdict.status)) {
+            let silent = |verdict: &Verdict| {
+                matches!(verdict.status, Status::Pass | Status::Skipped) || needs_scenario(verdict)
+            };
+            for (_, verdict) in of_group().filter(|(_, verdict)| !silent(verdict)) {
                 self.one_line(verdict);
             }
+            self.needy(of_group().map(|(_, verdict)| verdict).filter(|verdict| needs_scenario(verdict)));
         }
     }
 
@@ -78,16 +83,32 @@ impl Page {
         self.line(format_args!("    {word} {:<26} {}", verdict.id, printable(said)));
     }
 
+    /// What nobody could try, in as few lines as will do: the reason is always the same.
+    fn needy<'a>(&mut self, verdicts: impl Iterator<Item = &'a Verdict>) {
+        let mut lines: Vec<String> = Vec::new();
+        for id in verdicts.map(|verdict| &verdict.id) {
+            match lines.last_mut().filter(|line| line.len() + id.len() < 80) {
+                Some(line) => line.push_str(&format!(", {id}")),
+                None => lines.push(id.clone()),
+            }
+        }
+        for (index, line) in lines.iter().enumerate() {
+            let word = if index == 0 { "needs --scenario" } else { "" };
+            let word = self.paint(Status::NotExercised, format_args!("{word:<16}"));
+            self.line(format_args!("    {word} {line}"));
+        }
+    }
+
     fn details(&mut self, run: &Run, subject: &Subject) {
-        let shown = [Status::Fail, Status::Error, Status::Warn];
+        let shown = [Status::Fail, Status::Error, Status::Flaky, Status::Warn, Status::ExpectedFail];
         for wanted in shown {
             for (requirement, verdict) in run.results.iter().filter(|(_, verdict)| verdict.status == wanted) {
-                self.detail(requirement, verdict, subject);
+                self.detail(requirement, verdict, run, subject);
             }
         }
     }
 
-    fn detail(&mut self, requirement: &Requirement, verdict: &Verdict, subject: &Subject) {
+    fn detail(&mut self, requirement: &Requirement, verdict: &Verdict, run: &Run, subject: &Subject) {
         let word = self.paint(verdict.status, verdict.status.word());
         self.line(format_args!("\n{word} {} ({})", verdict.id, requirement.level));
         self.line(format_args!("  {}", requirement.sentence));
@@ -99,9 +120,9 @@ impl Page {
             self.finding(finding, shown == Some(&finding.evidence));
             shown = Some(&finding.evidence);
         }
-        self.field("to blame", blame(verdict.blame));
+        self.field("to blame", super::blame(verdict.blame));
         self.field("rule", format_args!("SPEC.md#{}, r[{}]", requirement.anchor(), requirement.id));
-        self.field("again", super::again(&verdict.id, &subject.typed));
+        self.field("again", super::again(&verdict.id, &run.options.flags, &subject.typed));
     }
 
     fn finding(&mut self, finding: &Finding, evidence_shown: bool) {
@@ -147,16 +168,24 @@ impl Page {
     }
 
     fn ending(&mut self, run: &Run) {
-        let worst = [Status::Fail, Status::Error].into_iter().find(|status| run.count(*status) > 0);
+        self.line("");
+        for stale in &run.stale {
+            self.line(format_args!("stale expectation {}: {}", printable(&stale.id), printable(&stale.why)));
+        }
+        let bad = [Status::Fail, Status::Error, Status::Flaky, Status::ExpectedFail];
+        let worst = bad.into_iter().find(|status| run.count(*status) > 0);
         let attached = run.introduction();
         let status = worst.unwrap_or(if attached.is_some() { Status::Pass } else { Status::Fail });
         let verdict = self.paint(status, super::verdict(run));
         let protocol = attached.map(|plugin| format!(" · protocol {}", plugin.protocol)).unwrap_or_default();
-        self.line(format_args!("\ncore: {verdict}{protocol} · suite {}", super::SUITE));
+        self.line(format_args!("{verdict}{protocol} · suite {} · seed {}", super::SUITE, run.options.seed));
         if attached.is_some() {
             let seconds = run.took.as_secs_f64();
             self.line(format_args!("{} in {seconds:.1} s", super::counts(|status| run.count(status))));
             self.nearest(run);
+        }
+        if let Some(why) = ending::of(run).because() {
+            self.line(why);
         }
     }
 
@@ -174,15 +203,7 @@ impl Page {
     }
 }
 
-fn blame(blame: Blame) -> &'static str {
-    match blame {
-        Blame::Plugin => "the plugin",
-        Blame::Library => "mostly the RPC library of the plugin",
-        Blame::Suite => "this suite; please report it",
-    }
-}
-
-/// A line of the plugin's, without what could move a terminal's cursor.
-fn printable(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+fn needs_scenario(verdict: &Verdict) -> bool {
+    let says_so = |reason: &String| reason.starts_with("no --scenario ");
+    verdict.status == Status::NotExercised && verdict.reason.as_ref().is_some_and(says_so)
 }

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::verdict::Profile;
 use crate::check::{Requirement, Status, Verdict};
+use crate::expect::Stale;
 use crate::preflight::{Introduction, Preflight};
 use crate::subject::Subject;
 use crate::suite::Run;
@@ -12,10 +14,13 @@ struct Report<'a> {
     suite: &'a str,
     command: &'a [String],
     verdict: String,
+    profiles: Vec<Profile>,
+    seed: u64,
     plugin: Option<&'a Introduction>,
     never_attached: Option<NeverAttached<'a>>,
     counts: serde_json::Map<String, serde_json::Value>,
     results: Vec<Result<'a>>,
+    stale: &'a [Stale],
     took_ms: u128,
 }
 
@@ -51,30 +56,24 @@ struct Answer<'a> {
 
 /// The report as JSON.
 pub fn json(run: &Run, subject: &Subject) -> serde_json::Result<String> {
-    let statuses = [
-        Status::Pass,
-        Status::Fail,
-        Status::Warn,
-        Status::NotApplicable,
-        Status::NotExercised,
-        Status::Skipped,
-        Status::Error,
-    ];
     let report = Report {
         suite: super::SUITE,
         command: &subject.typed,
         verdict: super::verdict(run),
+        profiles: super::verdict::profiles(run),
+        seed: run.options.seed,
         plugin: run.introduction(),
         never_attached: never_attached(&run.met),
-        counts: statuses
+        counts: Status::ALL
             .map(|status| (status.word().to_owned(), run.count(status).into()))
             .into_iter()
             .collect(),
         results: run
             .results
             .iter()
-            .map(|(requirement, verdict)| result(requirement, verdict, subject))
+            .map(|(requirement, verdict)| result(requirement, verdict, run, subject))
             .collect(),
+        stale: &run.stale,
         took_ms: run.took.as_millis(),
     };
     Ok(serde_json::to_string_pretty(&report)? + "\n")
@@ -91,7 +90,12 @@ fn never_attached(met: &Preflight) -> Option<NeverAttached<'_>> {
     })
 }
 
-fn result<'a>(requirement: &'a Requirement, verdict: &'a Verdict, subject: &Subject) -> Result<'a> {
+fn result<'a>(
+    requirement: &'a Requirement,
+    verdict: &'a Verdict,
+    run: &Run,
+    subject: &Subject,
+) -> Result<'a> {
     let Verdict { id, status, reason, findings, blame, observed, measured, took_ms } = verdict;
     let answer = Answer {
         status: *status,
@@ -102,5 +106,5 @@ fn result<'a>(requirement: &'a Requirement, verdict: &'a Verdict, subject: &Subj
         measured,
         took_ms: *took_ms,
     };
-    Result { requirement, verdict: answer, again: super::again(id, &subject.typed) }
+    Result { requirement, verdict: answer, again: super::again(id, &run.options.flags, &subject.typed) }
 }

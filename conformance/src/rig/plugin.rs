@@ -12,10 +12,8 @@ use super::launch::Held;
 use super::record::Record;
 use super::room::Started;
 use super::{Relative, Socket, family, sockets};
-use crate::check::{Evidence, Stop};
+use crate::check::Stop;
 
-/// How many of the last log lines become evidence.
-const LOG_LINES: usize = 20;
 /// How long a stream may stay open behind the process that wrote it.
 const DRAIN: Duration = Duration::from_millis(200);
 
@@ -211,6 +209,16 @@ impl Plugin {
         self.record.lacks(Some(self.index), expected.into(), observed.into())
     }
 
+    /// The same where what is missing did not come in time.
+    pub(super) fn lacks_in_time<T>(
+        &self,
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+        limit: Duration,
+    ) -> Result<T, Stop> {
+        self.record.lacks_in_time(Some(self.index), expected.into(), observed.into(), limit)
+    }
+
     /// What a message held, or the end of the check: a message that cannot be read is the plugin's doing.
     pub fn read<T>(&self, what: &str, value: capnp::Result<T>) -> Result<T, Stop> {
         value.or_else(|error| self.lacks(format!("{what} can be read"), error.to_string()))
@@ -264,15 +272,11 @@ impl Plugin {
         self.stderr.closed().await;
     }
 
-    /// The last lines of its log.
-    pub(super) fn log_tail(&self) -> Vec<String> {
+    /// The last lines of its log, this many at most.
+    pub(super) fn log_tail(&self, most: usize) -> Vec<String> {
         let text = self.stderr();
-        let mut lines: Vec<&str> = text.lines().rev().take(LOG_LINES).collect();
+        let mut lines: Vec<&str> = text.lines().rev().take(most).collect();
         lines.reverse();
         lines.iter().map(|line| line.chars().take(300).collect()).collect()
-    }
-
-    pub(super) fn evidence(&self, transcript: Vec<String>) -> Evidence {
-        Evidence { transcript, log: self.log_tail() }
     }
 }

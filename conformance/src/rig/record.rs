@@ -101,8 +101,7 @@ impl Record {
         limit: Duration,
         took: Duration,
     ) -> bool {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let measured = Some(Measured { limit_ms: millis(self.stretch(limit)), took_ms: millis(took) });
+        let measured = Some(self.measured(limit, took));
         self.push(Observation { expected, observed, held, measured, prerequisite: false, process })
     }
 
@@ -112,15 +111,35 @@ impl Record {
         expected: String,
         observed: String,
     ) -> Result<T, Stop> {
-        self.push(Observation {
-            expected,
-            observed,
-            held: false,
-            measured: None,
-            prerequisite: true,
-            process,
-        });
+        self.missing(process, expected, observed, None)
+    }
+
+    /// The same where what is missing did not come in time.
+    pub(super) fn lacks_in_time<T>(
+        &self,
+        process: Option<usize>,
+        expected: String,
+        observed: String,
+        limit: Duration,
+    ) -> Result<T, Stop> {
+        let measured = self.measured(limit, self.stretch(limit));
+        self.missing(process, expected, observed, Some(measured))
+    }
+
+    fn missing<T>(
+        &self,
+        process: Option<usize>,
+        expected: String,
+        observed: String,
+        measured: Option<Measured>,
+    ) -> Result<T, Stop> {
+        self.push(Observation { expected, observed, held: false, measured, prerequisite: true, process });
         Err(Stop::Prerequisite)
+    }
+
+    fn measured(&self, limit: Duration, took: Duration) -> Measured {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Measured { limit_ms: millis(self.stretch(limit)), took_ms: millis(took) }
     }
 
     fn push(&self, mut observation: Observation) -> bool {

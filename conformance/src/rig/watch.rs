@@ -15,8 +15,8 @@ use crate::check::{Evidence, Observation, Sighting};
 const LEAVE: Duration = Duration::from_secs(1);
 /// How long descendants may outlive the process that started them.
 const ORPHANS: Duration = Duration::from_secs(1);
-/// How many messages at the end of a transcript become evidence.
-const MESSAGES: usize = 40;
+/// How many messages, and how many log lines, of one process a file of transcripts holds.
+const WHOLE: usize = 2000;
 /// The signals that only a crash sends.
 const CRASHES: [Signal; 7] =
     [Signal::SEGV, Signal::ABORT, Signal::BUS, Signal::ILL, Signal::FPE, Signal::SYS, Signal::TRAP];
@@ -59,8 +59,11 @@ pub(super) fn sightings(rig: &Rig) -> Vec<Sighting> {
     seen
 }
 
-pub(super) fn evidence(plugin: &Plugin, host: Option<&Host>) -> Evidence {
-    plugin.evidence(host.map(|host| host.last_messages(MESSAGES)).unwrap_or_default())
+/// What was captured around one process: the end of it, or as much as a file of transcripts holds.
+pub(super) fn evidence(plugin: &Plugin, host: Option<&Host>, whole: bool) -> Evidence {
+    let (messages, lines) = if whole { (WHOLE, WHOLE) } else { (Evidence::MESSAGES, Evidence::LINES) };
+    let transcript = host.map(|host| host.last_messages(messages)).unwrap_or_default();
+    Evidence { transcript, log: plugin.log_tail(lines) }
 }
 
 fn sighting(id: Option<&str>, process: Option<&Plugin>, expected: &str, observed: String) -> Sighting {

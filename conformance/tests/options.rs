@@ -1,0 +1,273 @@
+//! What the options do to a run: what is tried, what counts, what is expected, what is written, what is kept.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the functions of a test may fail as it may"
+)]
+
+mod programs;
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use programs::faulty;
+use serde_json::Value;
+use support::{Said, conformance, on, report, report_on, typed};
+
+/// A plugin that is a script around `faulty green`; `$count` is how often it was started, and `$0.d` its directory.
+fn wrapped(directory: &Path, before: &str) -> std::path::PathBuf {
+    let path = directory.join("packer-builder-wrapped");
+    let text = format!(
+        "#!/bin/sh\nmkdir -p \"$0.d\"; : > \"$0.d/$$\"; count=$(ls \"$0.d\" | wc -l)\n{before}\nexec {} green\n",
+        faulty().display()
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn try_on(plugin: &Path, options: &[&str]) -> Said {
+    on(options, &[plugin.as_os_str()])
+}
+
+fn statuses(report: &Value) -> Vec<String> {
+    let results = report["results"].as_array().unwrap().iter();
+    let told = results.map(|result| format!("{} {}", result["id"], result["status"]).replace('"', ""));
+    told.filter(|line| !line.ends_with("skipped")).collect()
+}
+
+#[test]
+fn only_what_a_plugin_must_do_is_tried_with_level_must() {
+    let tried = |level| statuses(&report(&["--level", level, "--only", "log.std*"], "green"));
+    assert_eq!(tried("should"), ["log.stdout-silent pass", "log.stderr-utf8-lines pass"]);
+    let nothing = conformance(&["--level", "must", "--only", "log.std*"], "green");
+    assert_eq!(nothing.code, Some(2), "{}", nothing.errors);
+    assert!(nothing.errors.contains("nothing is left to check"), "{}", nothing.errors);
+}
+
+#[test]
+fn a_should_that_is_not_met_counts_with_strict_only() {
+    let banner = |options: &[&str]| {
+        conformance(&[&["--only", "log.stdout-silent"], options].concat(), "prints-banner")
+    };
+    assert_eq!(banner(&[]).code, Some(0));
+    let strict = banner(&["--strict"]);
+    assert_eq!(strict.code, Some(1));
+    assert!(
+        strict.text.ends_with("exit code 1: 1 SHOULD not met, and --strict was asked for\n"),
+        "{}",
+        strict.text
+    );
+}
+
+#[test]
+fn what_was_not_exercised_counts_with_complete_only() {
+    let run = |options: &[&str]| conformance(&[&["--only", "run.once"], options].concat(), "green");
+    assert_eq!(run(&[]).code, Some(0));
+    let complete = run(&["--complete"]);
+    assert_eq!(complete.code, Some(1));
+    assert!(complete.text.contains("exit code 1: 1 not exercised, and --complete"), "{}", complete.text);
+}
+
+#[test]
+fn an_error_of_the_suite_is_an_error_and_nobodys_failure() {
+    let places = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    // The first start is the first meeting; the second one's parent is the supervisor of the check.
+    let murderers = places.each_ref().map(|place| wrapped(place.path(), "[ $count -gt 1 ] && kill -9 $PPID"));
+    let said = try_on(&murderers[0], &["--only", "exit.leave"]);
+    assert_eq!(said.code, Some(3), "{}", said.text);
+    let report = report_on(&["--only", "exit.leave"], &[murderers[1].as_os_str()]);
+    assert_eq!(statuses(&report), ["exit.leave error"]);
+    assert!(
+        report["verdict"].as_str().unwrap().starts_with("core: no verdict (an error of the suite in 1 of")
+    );
+}
+
+#[test]
+fn what_is_late_once_and_in_time_alone_is_flaky() {
+    let options = ["--slow", "0.5", "--only", "launch.dial-deadline"];
+    for (strict, code) in [(&["--strict"][..], Some(1)), (&[], Some(0))] {
+        let place = tempfile::tempdir().unwrap();
+        let late = wrapped(place.path(), "[ $count -eq 2 ] && sleep 3");
+        let said = try_on(&late, &[&options, strict].concat());
+        assert_eq!(said.code, code, "{}", said.text);
+        assert!(said.text.contains("flaky launch.dial-deadline (SHOULD)"), "{}", said.text);
+        assert!(said.text.contains("run again alone it kept it ("), "{}", said.text);
+    }
+}
+
+#[test]
+fn what_is_late_twice_is_a_failure() {
+    let said = conformance(&["--only", "exit.leave", "--slow", "0.2"], "lives-after-leave");
+    assert_eq!(said.code, Some(1));
+    assert!(said.text.contains("fail exit.leave (MUST)"), "{}", said.text);
+}
+
+#[test]
+fn what_is_expected_to_fail_must_fail() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("known.toml");
+    let file_name = file.to_str().unwrap();
+    let only = ["--only", "exit.disconnect-idle", "--only", "exit.half-close", "--only", "exit.leave"];
+    let run = |options: &[&str], manner: &str| conformance(&[&only, options].concat(), manner);
+
+    let first = run(&["--write-expect", file_name], "exit-0-on-disconnect");
+    assert_eq!(first.code, Some(1), "writing expectations excuses nothing");
+    insta::assert_snapshot!(fs::read_to_string(&file).unwrap());
+
+    let known = run(&["--expect", file_name], "exit-0-on-disconnect");
+    assert_eq!(known.code, Some(0), "{}", known.text);
+    assert!(known.text.contains("not conformant (2 of "), "{}", known.text);
+    assert!(known.text.contains("rules broken, as expected)"), "{}", known.text);
+
+    let mended = run(&["--expect", file_name], "green");
+    assert_eq!(mended.code, Some(5));
+    assert!(mended.text.contains("unexpected-pass exit.half-close"), "{}", mended.text);
+    assert!(mended.text.contains("stale expectation exit.half-close: it passes now"), "{}", mended.text);
+    assert!(mended.text.ends_with("exit code 5: 2 stale in the file of --expect\n"), "{}", mended.text);
+
+    fs::write(&file, "packwire-expect = 1\n[fails]\n\"exit.leav\" = \"we know\"\n").unwrap();
+    let renamed = run(&["--expect", file_name], "green");
+    assert_eq!(renamed.code, Some(5));
+    assert!(
+        renamed.text.contains("exit.leav: there is no such rule for plugins; did you mean `exit.leave`?")
+    );
+
+    let worse = run(&["--expect", file_name], "exit-0-on-disconnect");
+    assert_eq!(worse.code, Some(1), "a MUST that fails goes before what is stale");
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_usage_and_said_before_the_run() {
+    let place = tempfile::tempdir().unwrap();
+    let bad = place.path().join("bad.toml");
+    fs::write(&bad, "packwire-expect = 1\n[fails]\n\"exit.leave\" = \"\"\n").unwrap();
+    let bad = bad.to_str().unwrap();
+    for (options, words) in [
+        (["--expect", bad], "exit.leave has no reason"),
+        (["--expect", "/no/such/file"], "cannot be read"),
+        (["--scenario", "/no/such/file"], "cannot be read"),
+        (["--report", "junit=/no/such/directory/x.xml"], "the report cannot be written"),
+        (["--report", "yaml=x"], "is no format"),
+        (["--report", "junit"], "FORMAT=FILE is needed"),
+        (["--transcripts", "/proc/self"], "has other files in it"),
+    ] {
+        let said = conformance(&options, "green");
+        assert_eq!(said.code, Some(2), "{options:?}: {}", said.errors);
+        assert!(said.errors.contains(words) && said.text.is_empty(), "{options:?}: {}", said.errors);
+    }
+}
+
+#[test]
+fn one_run_writes_several_reports() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let (junit, json, markdown, human) = (path("r.xml"), path("r.json"), path("r.md"), path("r.txt"));
+    fs::write(&json, "old ".repeat(100_000)).unwrap();
+    let reports = [
+        format!("junit={junit}"),
+        format!("json={json}"),
+        format!("markdown={markdown}"),
+        format!("human={human}"),
+    ];
+    let mut options = vec!["--only", "exit.leave", "--only", "run.once", "--only", "log.stdout-silent"];
+    reports.iter().for_each(|report| options.extend(["--report", report]));
+    let said = conformance(&options, "lives-after-leave");
+    assert_eq!(said.text, fs::read_to_string(human).unwrap());
+    let told = ["log.stdout-silent pass", "exit.leave fail", "run.once not-exercised"];
+    assert_eq!(statuses(&serde_json::from_slice(&fs::read(json).unwrap()).unwrap()), told);
+    let xml = fs::read_to_string(junit).unwrap();
+    insta::with_settings!({ filters => FILTERS.to_vec() }, {
+        insta::assert_snapshot!("report.junit", without_skipped(&xml));
+        insta::assert_snapshot!("report.markdown", fs::read_to_string(markdown).unwrap());
+    });
+}
+
+fn without_skipped(xml: &str) -> String {
+    let told = xml.lines().filter(|line| !line.contains("<skipped message=\"skipped:"));
+    told.map(|line| format!("{line}\n")).collect()
+}
+
+/// What differs from run to run.
+const FILTERS: [(&str, &str); 6] = [
+    (r"[^ \n`]*/packer-builder-green", "packer-builder-green"),
+    (r"(?m)^ *\d+ ms  link .*\n( *\d+ ms  link .*\n)*", "[transcript]\n"),
+    (r#"time="[0-9.]+""#, r#"time="[s]""#),
+    (r"\d+(\.\d+)? (ms|s)\b", "[n] $2"),
+    (r"process \d+", "process [pid]"),
+    (r"suite \d+\.\d+\.\d+", "suite [version]"),
+];
+
+#[test]
+fn junit_is_well_formed_whatever_the_plugin_says() {
+    let place = tempfile::tempdir().unwrap();
+    let noisy = wrapped(
+        place.path(),
+        r"printf '\033[31m ]]> </failure> & \001\177\377\376 \357\277\277 x\n' >&2; echo '<b>\0'",
+    );
+    let said = try_on(&noisy, &["--only", "log.*", "--only", "exit.leave", "--format", "junit"]);
+    let read =
+        roxmltree::Document::parse(&said.text).unwrap_or_else(|error| panic!("{error} in {}", said.text));
+    let failures: Vec<&str> = read
+        .descendants()
+        .filter(|node| node.has_tag_name("testcase"))
+        .filter(|node| node.children().any(|child| child.has_tag_name("system-out")))
+        .filter_map(|node| node.attribute("name"))
+        .collect();
+    assert_eq!(failures, ["log.stdout-silent", "log.stderr-utf8-lines"]);
+    for suite in read.descendants().filter(|node| node.has_tag_name("testsuite")) {
+        let tests = suite.children().filter(|child| child.has_tag_name("testcase")).count().to_string();
+        assert_eq!(suite.attribute("tests"), Some(&tests[..]));
+    }
+}
+
+#[test]
+fn a_program_that_never_attached_is_red_on_every_server() {
+    let said = on(&["--format", "junit"], &["/bin/true".as_ref()]);
+    assert_eq!(said.code, Some(4));
+    let read = roxmltree::Document::parse(&said.text).unwrap();
+    assert!(read.descendants().any(|node| node.has_tag_name("failure")), "{}", said.text);
+    let said = on(&["--format", "markdown"], &["/bin/true".as_ref()]);
+    assert!(said.text.contains("**not tested, the program never attached**"), "{}", said.text);
+}
+
+#[test]
+fn what_was_said_is_kept_shown_and_tried_again() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("kept");
+    let directory = directory.to_str().unwrap();
+    let options =
+        ["--only", "exit.leave", "--only", "attach.once", "--seed", "7", "--transcripts", directory];
+    assert_eq!(conformance(&options, "lives-after-leave").code, Some(1));
+    let mut names: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["attach.once.txt", "exit.leave.txt", "run.json"]);
+
+    let replay = |options: &[&str]| typed([&["replay", directory], options].concat());
+    let shown = replay(&[]);
+    assert_eq!(shown.code, Some(0), "{}", shown.errors);
+    assert!(shown.text.contains("exit.leave  MUST  fail") && !shown.text.contains("attach.once  MUST"));
+    assert!(shown.text.contains("plugin → host  call ") && shown.text.contains("host → plugin  return "));
+    let one_side = replay(&["--only", "attach.*", "--from", "plugin", "--containing", "Host.attach"]).text;
+    assert!(
+        one_side.contains("attach.once  MUST  pass") && one_side.contains("Host.attach on"),
+        "{one_side}"
+    );
+    assert!(!one_side.contains("host → plugin") && !one_side.contains("bootstrap "), "{one_side}");
+    assert_eq!(replay(&["--status", "warn"]).code, Some(2));
+
+    let again = replay(&["--run"]);
+    assert_eq!(again.code, Some(1), "{}", again.errors);
+    assert!(again.text.contains("0 passed, 1 failed") && again.text.contains("· seed 7\n"), "{}", again.text);
+
+    // The next run takes the place of the first.
+    assert_eq!(conformance(&["--only", "attach.once", "--transcripts", directory], "green").code, Some(0));
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 2);
+}
