@@ -2,6 +2,7 @@
 
 mod artifact;
 mod attach;
+mod below;
 mod builder;
 mod cancel;
 mod comm;
@@ -36,6 +37,7 @@ const CHAPTERS: &[&[Check]] = &[
     runs::CHECKS,
     resource::CHECKS,
     unusual::CHECKS,
+    below::CHECKS,
     error::CHECKS,
     stream::CHECKS,
     cancel::CHECKS,

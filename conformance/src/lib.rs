@@ -16,6 +16,7 @@ mod explain;
 mod judge;
 mod memory;
 pub mod preflight;
+mod raw;
 pub mod report;
 pub mod rig;
 pub mod scenario;

@@ -7,6 +7,8 @@ mod family;
 mod host;
 mod inbox;
 mod launch;
+mod listener;
+mod manners;
 mod names;
 mod plugin;
 mod record;
@@ -30,8 +32,9 @@ use crate::subject::Subject;
 
 pub use doomed::Doomed;
 pub use family::Relative;
-pub use host::{Answer, Hello, Host, Listens, Manners};
+pub use host::{Hello, Host};
 pub use launch::{Launch, Places, Stdin};
+pub use manners::{Answer, Listens, Manners};
 pub use plugin::{End, Plugin};
 pub use sockets::Socket;
 pub use transcript::{Entry, Message, Sender};
@@ -39,6 +42,7 @@ pub use transcript::{Entry, Message, Sender};
 pub(crate) use children::ChildWatch;
 pub(crate) use family::{become_subreaper, end_descendants, ended, reap, reap_all, signal};
 pub(crate) use room::{Program, Started, succeeds};
+pub(crate) use transcript::Frames;
 
 use record::Record;
 

@@ -113,6 +113,10 @@ faults! {
         #[value(name = "bootstrap-1s-timeout")]
         Bootstrap1sTimeout,
     }
+    "attach.promised-host" {
+        /// It breaks the link when a promise of the host is resolved.
+        BreaksOnResolve,
+    }
     "attach.hello-complete" {
         /// Its hello has no name.
         EmptyName,
@@ -297,6 +301,28 @@ faults! {
         #[value(name = "panics-on-bad-utf8")]
         PanicsOnBadUtf8,
     }
+    "robust.garbage" {
+        /// It crashes on bytes that are no message.
+        SegfaultOnGarbage,
+        /// It allocates what the header of a message claims.
+        AllocatesHeader,
+    }
+    "robust.unknown-message" {
+        /// It breaks the link when a message is of a kind that it does not know.
+        AbortsOnUnknownMessage,
+    }
+    "robust.bad-ids" {
+        /// It crashes on a call of a capability that it has not sent.
+        PanicsOnBadId,
+    }
+    "robust.drip" {
+        /// It gives up a message that has not come whole within a second.
+        FrameReadTimeout,
+    }
+    "robust.pointer-bomb" {
+        /// It copies what it is sent, parts that it does not know included.
+        ExpandsBomb,
+    }
     "evolve.extra-fields" {
         /// It throws when a struct is larger than it knows.
         RejectsExtraFields,
@@ -304,6 +330,10 @@ faults! {
     "evolve.shorter-structs" {
         /// It crashes when a field that it uses is missing.
         PanicsOnShortStruct,
+    }
+    "evolve.unknown-capabilities" {
+        /// It keeps the capabilities that it does not use.
+        LeaksUnknownCaps,
     }
     "env.not-inherited" {
         /// Its children have the token in their environment.

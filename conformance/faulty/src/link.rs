@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use capnp::message::ReaderOptions;
 use capnp_rpc::{RpcSystem, rpc_twoparty_capnp::Side, twoparty::VatNetwork};
 use futures::io::{BufReader, BufWriter};
 use packwire_schema::attach_capnp::host;
@@ -23,7 +24,7 @@ use tokio::{
 };
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
-use crate::{address::Address, fault::Fault, manner::Manner};
+use crate::{address::Address, below::Below, fault::Fault, manner::Manner};
 
 /// One connection. Dropped, it is closed.
 pub(crate) struct Link {
@@ -55,7 +56,7 @@ impl Link {
         }
         let until = if overhears { Some(FullClose::of(&connection)?) } else { None };
         let heard = Rc::<Notify>::default();
-        let (host, rpc) = speak(connection, until, heard.clone());
+        let (host, rpc) = speak(connection, until, heard.clone(), manner);
         Ok(Self { host, heard, rpc, _second: second })
     }
 
@@ -120,23 +121,36 @@ fn speak(
     connection: Connection,
     until: Option<FullClose>,
     heard: Rc<Notify>,
+    manner: Manner,
 ) -> (host::Client, JoinHandle<Result<(), capnp::Error>>) {
     let (input, output) = tokio::io::split(connection);
     let network = VatNetwork::new(
-        BufReader::new(Input { input, until, heard, ended: false }.compat()),
+        BufReader::new(
+            Input { input, until, heard, below: Below::new(manner.fault()), ended: false }.compat(),
+        ),
         BufWriter::new(output.compat_write()),
         Side::Client,
-        capnp::message::ReaderOptions::default(),
+        limits(manner),
     );
     let mut system = RpcSystem::new(Box::new(network), None);
     let host = system.bootstrap(Side::Server);
     (host, tokio::task::spawn_local(system))
 }
 
+/// How much of a message is read: what the RPC library says, unless that is the fault.
+fn limits(manner: Manner) -> ReaderOptions {
+    let mut limits = ReaderOptions::new();
+    if manner.commits(Fault::ExpandsBomb) {
+        limits.traversal_limit_in_words(Some(1 << 25));
+    }
+    limits
+}
+
 /// What comes from the host. Its end is the end of the connection, except where a fault waits until it is fully closed.
 struct Input<R> {
     input: R,
     heard: Rc<Notify>,
+    below: Below,
     until: Option<FullClose>,
     ended: bool,
 }
@@ -151,6 +165,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Input<R> {
         if !self.ended {
             ready!(Pin::new(&mut self.input).poll_read(cx, into))?;
             self.ended = into.filled().len() == before;
+            self.below.hear(&into.filled()[before..])?;
             self.heard.notify_one();
         }
         let Self { until, ended, .. } = &mut *self;

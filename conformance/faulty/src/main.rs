@@ -7,6 +7,7 @@
 //! It is written on the generated schema and the RPC library alone: what it has to break lies below any SDK.
 
 mod address;
+mod below;
 mod catalog;
 mod component;
 mod dialect;

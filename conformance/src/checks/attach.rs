@@ -2,6 +2,7 @@
 
 mod hello;
 mod live;
+mod promised;
 mod schemas;
 mod traces;
 
@@ -93,6 +94,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["bootstrap-1s-timeout"],
         lasts: Duration::from_secs(6),
         run: |rig| Box::pin(patient(rig)),
+    },
+    Check {
+        id: "attach.promised-host",
+        level: Level::Should,
+        class: Class::Library,
+        title: "attaches to a host that is a promise at first",
+        why: "A host that starts, or that a proxy stands before, may answer with a promise, as RPC allows.",
+        seen: "The bootstrap request is answered with a promise, which is resolved a second later.",
+        budgets: &[],
+        mutants: &["breaks-on-resolve"],
+        lasts: Duration::from_millis(1200),
+        run: |rig| Box::pin(promised::promised_host(rig)),
     },
     Check {
         id: "attach.hello-complete",

@@ -1,14 +1,19 @@
 //! Evolution.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::prepare::schema_of;
-use crate::check::{Check, Checked, Class, Level};
+use crate::check::{Budget, Check, Checked, Class, Level, Stop};
+use crate::raw::{Fares, Frame, Session};
 use crate::rig::{Manners, Rig};
 use crate::talk::preparers;
 use crate::talk::shape::Shape;
 
 const MOMENT: Duration = Duration::from_millis(100);
+/// How soon a capability is released that nobody uses.
+const RELEASE: Duration = Duration::from_secs(5);
+/// The id of the first capability that no plugin knows.
+const UNKNOWN: u32 = 77;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -35,7 +40,42 @@ pub(super) const CHECKS: &[Check] = &[
         lasts: MOMENT,
         run: |rig| Box::pin(shaped(rig, &[Shape::Shorter, Shape::Missing])),
     },
+    Check {
+        id: "evolve.unknown-capabilities",
+        level: Level::Should,
+        class: Class::Library,
+        title: "releases capabilities that it does not know",
+        why: "A later host lends more; what nobody uses and nobody releases is kept until the session ends.",
+        seen: "prepare is called with a capability that its parameters do not mention, and its release is awaited.",
+        budgets: &[Budget { what: "from the answer to the release", limit: RELEASE }],
+        mutants: &["leaks-unknown-caps"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(unknown_capabilities(rig)),
+    },
 ];
+
+async fn unknown_capabilities(rig: &Rig) -> Checked {
+    let session = Session::begin(rig).await?;
+    if session.parts.is_empty() {
+        return Err(Stop::NotApplicable("hooks and commands have no prepare".to_owned()));
+    }
+    for (export, part) in (UNKNOWN..).zip(&session.parts) {
+        let title = &part.preparer.title;
+        let question = session.question();
+        session.link.write(&session.prepare_lending(question, part, export)).await;
+        let fares = session.fared(question).await;
+        session.plugin.saw(format!("the {title} answers"), fares == Fares::On, fares.to_string());
+        let began = Instant::now();
+        let released = |frame: &Frame| frame.releases(export, question).then_some(());
+        let released = session.link.hears(rig.stretch(RELEASE), released).await.is_some();
+        let observed = if released { "it was" } else { "it was not" };
+        let expected = format!("the capability that the {title} does not know is released");
+        if !session.plugin.saw_in(expected, released, observed, RELEASE, began.elapsed()) {
+            break;
+        }
+    }
+    Ok(())
+}
 
 async fn shaped(rig: &Rig, shapes: &[Shape]) -> Checked {
     let session = rig.attach(Manners::default()).await?;

@@ -1,4 +1,4 @@
-//! A well-behaved host that can be told to be slow, to refuse, or to go away.
+//! A well-behaved host that can be told to be slow, to refuse, to go away, or to leave its connections to the check.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{OsStr, OsString};
@@ -10,64 +10,21 @@ use std::time::Duration;
 
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::{RpcSystem, new_client, twoparty};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use futures::io::{AsyncRead as Read, AsyncWrite as Write};
 use packwire_schema::attach_capnp::{hello, host};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, watch};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 use super::Launch;
 use super::inbox::Inbox;
+use super::listener::{Halves, Listener};
+use super::manners::{Answer, Listens, Manners};
 use super::record::Record;
 use super::tap::{self, Ear, Gate, Reading, Transcript, Writing};
 use super::transcript::{Entry, Message, Sender};
-
-/// How a host behaves, decided before the plugin is started.
-#[derive(Clone, Debug)]
-pub struct Manners {
-    /// Where it listens.
-    pub listens: Listens,
-    /// The versions that it offers: the value of `PACKER_PLUGIN_PROTOCOL`.
-    pub offer: String,
-    /// The token; a fresh one if none is given.
-    pub token: Option<String>,
-    /// What it answers to every `attach` at once; by default it holds the session until `Host::answer`.
-    pub answer: Option<Answer>,
-    /// How long it keeps everything back that it would send, counted from each connection.
-    pub silent_for: Duration,
-}
-
-impl Default for Manners {
-    fn default() -> Self {
-        let (listens, offer) = (Listens::default(), "1".to_owned());
-        Self { listens, offer, token: None, answer: None, silent_for: Duration::ZERO }
-    }
-}
-
-/// Where a host listens.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Listens {
-    /// On a Unix socket with an ordinary short path.
-    #[default]
-    Unix,
-    /// On a Unix socket with this file name, in the rig's directory for sockets.
-    UnixNamed(OsString),
-    /// On a free port of 127.0.0.1.
-    Tcp,
-}
-
-/// What a host answers to `attach`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The session is over.
-    Leave,
-    /// The plugin is not welcome, for this reason.
-    Refused(String),
-    /// An `End` whose union is `unset`.
-    Unset,
-    /// An exception with this text.
-    Exception(String),
-}
+use crate::raw;
 
 /// A host that listens, and the connections that came.
 pub struct Host {
@@ -85,6 +42,7 @@ struct State {
     came: Notify,
     transcript: Rc<Transcript>,
     connections: RefCell<Vec<Connection>>,
+    raw: RefCell<Vec<Rc<raw::Link>>>,
     accepting: Cell<bool>,
     socket: Option<PathBuf>,
 }
@@ -133,7 +91,7 @@ impl Host {
     ) -> io::Result<Self> {
         let token = manners.token.clone().map_or_else(fresh_token, Ok)?;
         let offer = manners.offer.clone();
-        let (listener, address) = Listener::bind(&manners.listens, sockets, number)?;
+        let (listener, address) = Listener::bind(&manners.listens, &sockets, number)?;
         let socket = match manners.listens {
             Listens::Tcp => None,
             _ => Some(PathBuf::from(OsStr::from_bytes(&address.as_bytes()["unix:".len()..]))),
@@ -145,6 +103,7 @@ impl Host {
             came: Notify::new(),
             transcript: Rc::default(),
             connections: RefCell::default(),
+            raw: RefCell::default(),
             accepting: Cell::new(true),
             socket,
             record: record.clone(),
@@ -185,7 +144,26 @@ impl Host {
         tokio::time::timeout(self.state.record.stretch(within), first).await.ok()
     }
 
-    /// Every hello so far.
+    /// The first connection of a host whose manners are raw; `within` is stretched by `--slow`.
+    pub(crate) async fn raw_link(&self, within: Duration) -> Option<Rc<raw::Link>> {
+        let first = async {
+            loop {
+                let news = self.state.came.notified();
+                if let Some(link) = self.state.raw.borrow().first() {
+                    return link.clone();
+                }
+                news.await;
+            }
+        };
+        tokio::time::timeout(self.state.record.stretch(within), first).await.ok()
+    }
+
+    /// Whether the check itself speaks on its connections.
+    pub(super) fn is_raw(&self) -> bool {
+        self.state.manners.raw
+    }
+
+    /// Every hello so far, up to a bound.
     pub fn hellos(&self) -> Vec<Rc<Hello>> {
         self.state.attached.borrow().clone()
     }
@@ -282,6 +260,11 @@ impl Host {
     }
 }
 
+/// The words of the largest hello that is taken.
+const LARGEST_HELLO: u64 = 1 << 20;
+/// More hellos than this are answered, not kept.
+const HELLOS: usize = 8;
+
 /// What one connection's plugin sees.
 struct Bootstrap {
     state: Rc<State>,
@@ -297,7 +280,13 @@ impl host::Server for Bootstrap {
     ) -> capnp::Result<()> {
         let Self { state, connection, attached } = &*self;
         let at = state.record.began.elapsed();
-        state.attached.borrow_mut().push(Rc::new(Hello { at, connection: *connection, params }));
+        let size = params.get().and_then(|params| params.get_hello()?.total_size());
+        if size.is_ok_and(|size| size.word_count > LARGEST_HELLO) {
+            return Err(capnp::Error::failed("a hello has at most 8 MiB".to_owned()));
+        }
+        if state.attached.borrow().len() < HELLOS {
+            state.attached.borrow_mut().push(Rc::new(Hello { at, connection: *connection, params }));
+        }
         state.came.notify_waiters();
         if attached.replace(true) {
             return Err(capnp::Error::failed("already attached".to_owned()));
@@ -312,52 +301,6 @@ impl host::Server for Bootstrap {
             None => return Err(capnp::Error::disconnected("the host is gone".to_owned())),
         }
         Ok(())
-    }
-}
-
-enum Listener {
-    Unix(UnixListener),
-    Tcp(TcpListener),
-}
-
-type Halves = (Box<dyn AsyncRead + Unpin>, Box<dyn AsyncWrite + Unpin>, std::os::fd::OwnedFd);
-
-impl Listener {
-    fn bind(listens: &Listens, sockets: PathBuf, number: usize) -> io::Result<(Self, OsString)> {
-        let name = match listens {
-            Listens::Tcp => return Self::bind_tcp(),
-            Listens::Unix => OsString::from(number.to_string()),
-            Listens::UnixNamed(name) => name.clone(),
-        };
-        let path = sockets.join(name);
-        let listener = UnixListener::bind(&path)?;
-        let mut address = OsString::from("unix:");
-        address.push(path);
-        Ok((Self::Unix(listener), address))
-    }
-
-    fn bind_tcp() -> io::Result<(Self, OsString)> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let address = format!("tcp:{}", listener.local_addr()?);
-        Ok((Self::Tcp(TcpListener::from_std(listener)?), address.into()))
-    }
-
-    async fn next(&self) -> io::Result<Halves> {
-        match self {
-            Self::Unix(listener) => {
-                let stream = listener.accept().await?.0.into_std()?;
-                let descriptor = stream.try_clone()?.into();
-                let (read, write) = tokio::net::UnixStream::from_std(stream)?.into_split();
-                Ok((Box::new(read), Box::new(write), descriptor))
-            }
-            Self::Tcp(listener) => {
-                let stream = listener.accept().await?.0.into_std()?;
-                let descriptor = stream.try_clone()?.into();
-                let (read, write) = tokio::net::TcpStream::from_std(stream)?.into_split();
-                Ok((Box::new(read), Box::new(write), descriptor))
-            }
-        }
     }
 }
 
@@ -378,24 +321,48 @@ fn serve((read, write, descriptor): Halves, state: &Rc<State>) {
     let ear = |sender| Ear::new(state.transcript.clone(), (number, inbox.clone()), sender, record.began);
     let read = Reading(read.compat(), ear(Sender::Plugin));
     let write = Writing(write.compat_write(), ear(Sender::Host), gate.clone());
-    let network = twoparty::VatNetwork::new(read, write, Side::Server, capnp::message::ReaderOptions::new());
-    let bootstrap: host::Client =
-        new_client(Bootstrap { state: state.clone(), connection: number, attached: Cell::new(false) });
-    let system = RpcSystem::new(Box::new(network), Some(bootstrap.client));
+    let served =
+        if state.manners.raw { overhear(read, write, state) } else { obey(read, write, number, state) };
     let ended = open.clone();
     hold_at_first(&gate, state);
     let at = record.began.elapsed();
     state.connections.borrow_mut().push(Connection { at, gate, descriptor, open });
     let state = state.clone();
     record.spawn(async move {
-        // How it ended is in the transcript and in what the plugin does next.
-        drop(system.await);
+        served.await;
         if inbox.is_cut() {
             // Who sends what nobody takes any longer has to hear of it.
             state.connections.borrow().get(number).into_iter().for_each(Connection::end);
         }
         ended.set(false);
     });
+}
+
+/// Leaves the connection to the check, which writes what it likes.
+fn overhear(
+    read: impl Read + Unpin + 'static,
+    write: impl Write + Unpin + 'static,
+    state: &Rc<State>,
+) -> LocalBoxFuture<'static, ()> {
+    let (link, listening) = raw::Link::over(read, write);
+    state.raw.borrow_mut().push(Rc::new(link));
+    state.came.notify_waiters();
+    listening.boxed_local()
+}
+
+/// Leaves the connection to the RPC library, which offers a well-behaved host.
+fn obey(
+    read: impl Read + Unpin + 'static,
+    write: impl Write + Unpin + 'static,
+    connection: usize,
+    state: &Rc<State>,
+) -> LocalBoxFuture<'static, ()> {
+    let network = twoparty::VatNetwork::new(read, write, Side::Server, capnp::message::ReaderOptions::new());
+    let bootstrap: host::Client =
+        new_client(Bootstrap { state: state.clone(), connection, attached: Cell::new(false) });
+    let system = RpcSystem::new(Box::new(network), Some(bootstrap.client));
+    // How it ended is in the transcript and in what the plugin does next.
+    system.map(drop).boxed_local()
 }
 
 fn hold_at_first(gate: &Rc<Gate>, state: &Rc<State>) {

@@ -240,6 +240,11 @@ impl Plugin {
         self.household().into_iter().filter_map(sockets::cpu_time).sum()
     }
 
+    /// The most memory that it and its living descendants ever held, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.household().into_iter().filter_map(sockets::peak_memory).sum()
+    }
+
     /// The network and Unix sockets that it and its living descendants hold.
     pub fn sockets(&self) -> Vec<Socket> {
         sockets::held_by(&self.household())

@@ -31,6 +31,13 @@ pub(super) fn cpu_time(pid: i32) -> Option<Duration> {
     Some(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
 }
 
+/// The most memory that a living process ever held, in bytes.
+pub(super) fn peak_memory(pid: i32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let row = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    row.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib << 10)
+}
+
 /// The sockets that these processes hold.
 pub(super) fn held_by(pids: &[i32]) -> Vec<Socket> {
     let held: HashSet<u64> = pids.iter().flat_map(|pid| inodes(*pid)).collect();

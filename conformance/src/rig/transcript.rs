@@ -157,7 +157,7 @@ impl Entries {
 
 /// Cuts the bytes of one direction into messages.
 #[derive(Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     waiting: Vec<u8>,
     lost: Option<String>,
 }
@@ -166,8 +166,20 @@ impl Frames {
     /// Takes the next bytes and yields the messages that they complete, with their sizes.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<(usize, Message)> {
         let mut found = Vec::new();
+        self.cut(bytes, |cut| {
+            found.push(match cut {
+                Ok(frame) => (frame.len(), decode(frame)),
+                Err((claimed, why)) => (claimed, Message::Garbage(why.to_owned())),
+            });
+        });
+        found
+    }
+
+    /// Takes the next bytes and hands on each message that they complete, as it came; for bytes that are none, the
+    /// length that they claim and why they are none.
+    pub(crate) fn cut(&mut self, bytes: &[u8], mut each: impl FnMut(Result<&[u8], (usize, &str)>)) {
         if self.lost.is_some() {
-            return found;
+            return;
         }
         self.waiting.extend_from_slice(bytes);
         let mut at = 0;
@@ -175,12 +187,12 @@ impl Frames {
             let rest = &self.waiting[at..];
             match frame_length(rest) {
                 Ok(Some(length)) if length <= rest.len() => {
-                    found.push((length, decode(&rest[..length])));
+                    each(Ok(&rest[..length]));
                     at += length;
                 }
                 Ok(_) => break,
                 Err((claimed, why)) => {
-                    found.push((claimed, Message::Garbage(why.clone())));
+                    each(Err((claimed, &why)));
                     self.lost = Some(why);
                     at = self.waiting.len();
                     break;
@@ -189,7 +201,6 @@ impl Frames {
         }
         self.waiting.drain(..at);
         self.waiting.shrink_to(MOST_BYTES / 16);
-        found
     }
 
     /// Why no more can be decoded, if that is so.

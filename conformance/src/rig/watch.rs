@@ -28,8 +28,11 @@ pub(super) async fn wind_down(rig: &Rig) {
         if let Some(host) = host {
             host.hold_back(false);
             host.answer(Answer::Leave);
+            if host.is_raw() {
+                host.disconnect();
+            }
         }
-        if plugin.ended().is_none() && host.as_ref().is_some_and(|host| !host.hellos().is_empty()) {
+        if plugin.ended().is_none() && host.as_ref().is_some_and(|host| is_met(host)) {
             plugin.exit(LEAVE).await;
         }
     }
@@ -37,6 +40,11 @@ pub(super) async fn wind_down(rig: &Rig) {
         plugin.signal(Signal::KILL);
         plugin.exit(LEAVE).await;
     }
+}
+
+/// Whether its plugin has something to end for.
+fn is_met(host: &Host) -> bool {
+    host.is_raw() || !host.hellos().is_empty()
 }
 
 /// What the watchers see when everything has been told to end.

@@ -21,7 +21,7 @@ pub(crate) enum Shape {
 }
 
 /// A struct of any size: the generated code knows only its own.
-struct Any<'a>(PointerBuilder<'a>);
+pub(crate) struct Any<'a>(pub(crate) PointerBuilder<'a>);
 
 impl<'a> FromPointerBuilder<'a> for Any<'a> {
     fn init_pointer(builder: PointerBuilder<'a>, _length: u32) -> Self {

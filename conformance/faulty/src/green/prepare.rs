@@ -26,20 +26,27 @@ macro_rules! prepared {
             params: $kind::PrepareParams,
             mut results: $kind::PrepareResults,
         ) -> Result<(), capnp::Error> {
+            use $crate::{fault::Fault, green::prepare};
             self.0.greet().await?;
             if self.0.manner.hurts($crate::hurt::Hurt::Diagnostics) {
                 $crate::hurt::first().await;
                 results.get().init_diagnostics(1_000_000).get(999_999).set_summary("the last of a million");
                 return Ok(());
             }
-            let params = params.get()?;
-            let verdict =
-                $crate::green::prepare::read(self.0, params.get_config()?.as_bytes(), params.get_context()?)?;
+            let lent = params.get()?;
+            if self.0.manner.commits(Fault::ExpandsBomb) {
+                let mut copy = capnp::message::Builder::new_default();
+                drop(copy.set_root::<$kind::prepare_params::Owned>(lent));
+            }
+            let verdict = prepare::read(self.0, lent.get_config()?.as_bytes(), lent.get_context()?)?;
             if let Some(config) = verdict.config {
                 let object = $object;
                 results.get().$set(capnp_rpc::new_client(object(self.0, config)));
             }
             $crate::green::outcome::write(&verdict.problems, |count| results.get().init_diagnostics(count));
+            if self.0.manner.commits(Fault::LeaksUnknownCaps) {
+                std::mem::forget(params);
+            }
             Ok(())
         }
     };
