@@ -22,7 +22,7 @@ class Archive:
 
     def __init__(self, place: Path):
         self.place = place
-        self.size, self.digest = 0, ""
+        self.packed, self.size, self.digest = 0, 0, ""
         self._draft, self._published = Draft(place), False
 
     def check(self, overwrite: bool) -> None:
@@ -46,9 +46,12 @@ class Archive:
         file = self._draft.open()
         with gzip.GzipFile("", "wb", compression, file, mtime=0) as compressed:
             with tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-                tree.pack(directory, archive, stop)
+                tree.pack(directory, archive, stop, self._count)
         file.flush()
         self.size, self.digest = file.tell(), digest_of(self._draft.path)
+
+    def _count(self, size: int) -> None:
+        self.packed += size
 
     def publish(self, overwrite: bool) -> None:
         self._draft.publish(0o644, overwrite=overwrite)

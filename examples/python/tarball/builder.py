@@ -11,6 +11,7 @@ from pathlib import Path
 
 import capnp
 
+from . import tree
 from .archive import Archive, ArchiveArtifact
 from .communicator import TYPE, Communicator
 from .config import DIALECT, VARIABLES, prepare, schema
@@ -20,7 +21,7 @@ from .machine import Machine, user
 from .problems import Cancelled, Failed, Problem, need, read_outcome, settle, what_failed
 from .recovery import TarballRecovery
 from .schema import builder
-from .services import Entry, remember, temporary_directory
+from .services import Entry, progress, remember, temporary_directory
 from .work import Once, Runs, in_thread, unless_stopped, watching
 
 SCHEMA = schema(
@@ -186,7 +187,7 @@ class TarballBuild(builder.Build.Server):
                 await self._provision(lent, machine, data)
                 await machine.halt()
                 await lent.ui.say(f"Packing the machine into {self._target}")
-                await unless_stopped(stop, self._pack(archive, machine))
+                await self._pack(lent.ui, stop, archive, machine)
                 return data
             except Failed:
                 place.stays = place.path.exists() and await self._shall_stay(lent.ui)
@@ -225,9 +226,12 @@ class TarballBuild(builder.Build.Server):
         finally:
             await communicator.revoke()
 
-    async def _pack(self, archive: Archive, machine: Machine) -> None:
+    async def _pack(self, ui, stopped, archive: Archive, machine: Machine) -> None:
         stop = threading.Event()
-        await in_thread(archive.pack, machine.root, self._wanted.compression, stop, stop=stop)
+        packing = (archive.pack, machine.root, self._wanted.compression, stop)
+        total = await in_thread(tree.size, machine.root)
+        async with progress(ui, "Packing", total, lambda: archive.packed):
+            await unless_stopped(stopped, in_thread(*packing, stop=stop))
 
     async def _shall_stay(self, ui) -> bool:
         """What `Context.onError` says of the machine of a build that failed."""

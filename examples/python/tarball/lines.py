@@ -7,7 +7,10 @@ import re
 import shlex
 from dataclasses import dataclass
 
+import capnp
+
 from .config import prepare, schema
+from .log import log
 from .problems import Cancelled, Failed, Problem, need, settle_done
 from .remote import Remote
 from .schema import provisioner
@@ -64,7 +67,8 @@ DOCUMENTATION = """\
 Sees to it that lines stand in a file of the machine, and that others do not. A file that is right already is not
 touched: it can be run again and again.
 
-The file is replaced as a whole; nothing else is left on the machine. It needs a POSIX shell there, with `readlink`.
+The file is replaced as a whole; nothing else is left on the machine. When the command that follows fails, the file
+becomes what it was. It needs a POSIX shell there, with `readlink`.
 """
 
 
@@ -139,10 +143,18 @@ class Provision(provisioner.Provision.Server):
         if wanted.confirm:
             await self._confirm(ui, remote)
         await ui.say(f"Writing {wanted.path}")
-        await remote.write(path or wanted.path, new, int(wanted.mode, 8) if wanted.mode else mode)
-        if wanted.on_change:
-            await ui.say(f"Running {wanted.on_change}")
-            await remote.show(wanted.on_change)
+        path = path or wanted.path
+        await remote.write(path, new, int(wanted.mode, 8) if wanted.mode else mode)
+        try:
+            await self._after(ui, remote)
+        except BaseException:
+            await undo(remote.unstoppable(), path, old, mode)
+            raise
+
+    async def _after(self, ui, remote: Remote) -> None:
+        if self._wanted.on_change:
+            await ui.say(f"Running {self._wanted.on_change}")
+            await remote.show(self._wanted.on_change)
         if remote.stop.done():
             raise Cancelled
 
@@ -167,6 +179,17 @@ async def real_path(remote: Remote, path: str) -> str:
     quoted = shlex.quote(path)
     found = await remote.ask(f"if [ -e {quoted} ]; then readlink -f -- {quoted}; fi")
     return found.decode(errors="surrogateescape").removesuffix("\n")
+
+
+async def undo(remote: Remote, path: str, old: bytes | None, mode: int) -> None:
+    """Makes the file what it was: otherwise a next run would find it changed, and not run the command."""
+    try:
+        if old is None:
+            await remote.ask(f"rm -f -- {shlex.quote(path)}")
+        else:
+            await remote.write(path, old, mode)
+    except (Failed, Cancelled, capnp.KjException) as problem:
+        log(f"{path} could not be made what it was: {problem}", "WARN")
 
 
 def edited(content: bytes, wanted: list[str], remove: list[str]) -> bytes:

@@ -6,15 +6,16 @@ commands and downloads, and uploads look for it between two writes.
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import capnp
 
 from .files import Info
 from .problems import Cancelled, Failed, Problem, read_outcome, read_problem, what_failed
-from .schema import stream
+from .schema import stream, work
 from .stream import CHUNK_BYTES, abort
 
 MOST_LINE = 64 << 10  # of a text that has no line break
@@ -28,6 +29,10 @@ class Remote:
     ui: object
     cancellation: object
     stop: object  # done when the run is cancelled
+
+    def unstoppable(self) -> Remote:
+        """The same machine, to undo what the run has done until it was stopped."""
+        return replace(self, cancellation=Never(), stop=asyncio.get_running_loop().create_future())
 
     async def run(self, line: str, stdout, stderr) -> None:
         """Runs a command; whatever is not the status 0 is raised."""
@@ -92,6 +97,13 @@ def check_exit(exit, line: str) -> None:
     ended = {"status": "ended with status", "signal": "was ended by the signal", "lost": "was lost:"}
     told = f"{ended[how]} {getattr(exit, how)}" if how in ended else "could not be run"
     raise Failed(Problem(f"the command {line!r} {told}"), *reasons)
+
+
+class Never(work.Cancellation.Server):
+    """A cancellation of our own, which does not come."""
+
+    async def wait(self, **_):
+        await asyncio.Event().wait()
 
 
 class Collected(stream.ByteStream.Server):

@@ -1,4 +1,5 @@
-"""What the host does for a run: directories that it removes, and the ledger of what outlives a crash."""
+"""What the host does for a run: directories that it removes, the ledger of what outlives a crash, and
+a display of how far the run is."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import capnp
 
 from .problems import Failed, Problem, read_problem
 
+TICK = 0.5  # seconds between two updates of a progress
 PATIENCE = 5.0  # seconds; giving something back must not keep us from leaving
 
 
@@ -56,6 +58,29 @@ class Entry:
     async def settle(self) -> None:
         """The things are gone, or stay on purpose. A host that is gone recovers what is gone: nothing."""
         await give_back(self._entry.settle())
+
+
+@contextlib.asynccontextmanager
+async def progress(ui, label: str, total: int, done):
+    """Shows how far something is, as `done` says, of `total` bytes; finished however that ends."""
+    shown = (await ui.progress(label, total)).progress
+    over = asyncio.get_running_loop().create_future()
+    showing = asyncio.create_task(show(shown, over, lambda: min(done(), total)))
+    try:
+        yield
+    finally:
+        over.set_result(None)
+        await asyncio.wait({showing})
+        failure = showing.exception()
+        await give_back(shown.finish())
+    if failure:  # and the work has not
+        raise failure
+
+
+async def show(shown, over: asyncio.Future, done) -> None:
+    while not over.done():
+        await asyncio.wait({over}, timeout=TICK)
+        await shown.update(done())
 
 
 def refuse(diagnostics, what: str) -> None:

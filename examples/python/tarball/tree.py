@@ -23,8 +23,11 @@ from .problems import Cancelled, Failed, Problem
 MODE_BITS = 0o1777  # without setuid and setgid
 
 
-def pack(directory: Path, archive: tarfile.TarFile, stop: threading.Event) -> None:
-    """Packs what is in a directory, in the order of names. Sockets, pipes and devices stay behind."""
+def pack(directory: Path, archive: tarfile.TarFile, stop: threading.Event, packed=lambda size: None) -> None:
+    """Packs what is in a directory, in the order of names. Sockets, pipes and devices stay behind.
+
+    `packed` is told the size of each file that is in the archive.
+    """
     for at, names, files in os.walk(directory, onerror=raise_it):
         names.sort()  # in place: this is the order in which `walk` goes on
         for path in sorted(os.path.join(at, name) for name in [*names, *files]):
@@ -39,8 +42,14 @@ def pack(directory: Path, archive: tarfile.TarFile, stop: threading.Event) -> No
             if member.isreg():
                 with open(path, "rb") as file:
                     archive.addfile(member, file)
+                packed(member.size)
             else:
                 archive.addfile(member)
+
+
+def size(directory: Path) -> int:
+    """How many bytes the files in a directory have, each name of a file counted once."""
+    return sum(os.lstat(os.path.join(at, name)).st_size for at, _, files in os.walk(directory) for name in files)
 
 
 def raise_it(problem: OSError):

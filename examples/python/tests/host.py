@@ -121,7 +121,7 @@ class Entry(environment.LedgerEntry.Server):
 
 class Ui(ui.Ui.Server):
     def __init__(self):
-        self.told, self.reply, self.hears = [], None, None
+        self.told, self.shown, self.reply, self.hears = [], [], None, None
 
     async def say(self, text, **_):
         self.told.append(text)
@@ -130,12 +130,27 @@ class Ui(ui.Ui.Server):
 
     message = error = say
 
+    async def progress(self, label, total, _context, **_):
+        self.shown.append(Progress(total))
+        _context.results.progress = self.shown[-1]
+
     async def ask(self, _context, **_):
         reply = _context.results.init("reply")
         if self.reply is None:
             reply.refused = "no terminal"
         else:
             reply.answer = self.reply
+
+
+class Progress(ui.Progress.Server):
+    def __init__(self, total):
+        self.total, self.updates, self.finished = total, [], 0
+
+    async def update(self, done, **_):
+        self.updates.append(done)
+
+    async def finish(self, **_):
+        self.finished += 1
 
 
 class Hook(hook.Hook.Server):

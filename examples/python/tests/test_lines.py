@@ -98,6 +98,15 @@ class Provisioning(unittest.TestCase):
             self.assertIn(told, summaries(outcome)[0], config)
 
     @provisioning
+    async def test_a_file_becomes_what_it_was_when_the_command_fails(self, host, machine, lines):
+        await upload(machine, "old", b"one\n", mode=0o600)
+        for path in ("old", "new"):
+            for _ in range(2):
+                outcome = await lines(path=path, lines=["two"], mode="640", on_change="exit 7")
+                self.assertEqual(outcome.which(), "failed")
+        self.assertEqual((await run(machine, "ls; cat old; stat -c %a old"))[1], b"old\none\n600\n")
+
+    @provisioning
     async def test_the_user_may_be_asked(self, host, machine, lines):
         for reply, how in (("no", "failed"), ("yes", "done")):
             host.ui.reply = reply
@@ -113,7 +122,7 @@ class Provisioning(unittest.TestCase):
 
         host.ui.hears = soon
         outcome = await lines(cancellation, lines=["one"], on_change="sleep 1000")
-        self.assertEqual(outcome.which(), "cancelled")
+        self.assertEqual((outcome.which(), (await run(machine, "ls"))[1]), ("cancelled", b""))
 
     @in_session
     async def test_a_machine_is_needed(self, host, _):

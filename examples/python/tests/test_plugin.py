@@ -122,6 +122,15 @@ class Build(unittest.TestCase):
         self.assertGreater(len(gzip.decompress(host.image.read_bytes())), 0)
 
     @in_session
+    async def test_packing_is_shown(self, host, _):
+        async def story(machine):
+            await upload(machine, "a", b"x" * 5000)
+
+        await host.provision(story)
+        (shown,) = host.ui.shown
+        self.assertEqual((shown.total, shown.updates[-1], shown.finished), (5000, 5000, 1))
+
+    @in_session
     async def test_a_build_runs_once(self, host, _):
         build, hook = await host.prepare(), Hook(nothing)
         await host.run(hook, build=build)
