@@ -6,6 +6,7 @@ mod below;
 mod builder;
 mod cancel;
 mod comm;
+mod concurrency;
 mod error;
 mod evolve;
 mod exit;
@@ -35,6 +36,7 @@ const CHAPTERS: &[&[Check]] = &[
     exit::CHECKS,
     prepare::CHECKS,
     runs::CHECKS,
+    concurrency::CHECKS,
     resource::CHECKS,
     unusual::CHECKS,
     below::CHECKS,

@@ -620,6 +620,18 @@ faults! {
         /// It unpacks files without their modes.
         TreeLosesMode,
     }
+    "conc.control-plane-alive" {
+        /// It answers `prepare` late while a build is under way.
+        BlocksEventLoop,
+    }
+    "conc.parallel-runs" {
+        /// Its builds wait for each other's end.
+        RunsSerialised,
+    }
+    "conc.ordered" {
+        /// It overtakes some of the calls that it takes.
+        ReordersCalls,
+    }
     "comm.parallel" {
         /// Its commands wait for each other's end.
         SerialCommands,

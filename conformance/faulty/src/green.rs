@@ -13,6 +13,7 @@ mod recovery;
 mod sending;
 mod touchy;
 mod tree;
+mod turn;
 
 use std::time::{Duration, Instant};
 

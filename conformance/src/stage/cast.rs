@@ -151,6 +151,11 @@ impl Actor {
         Duration::from_secs_f64(self.part.grace.unwrap_or(GRACE))
     }
 
+    /// How long a run may take that nobody keeps waiting.
+    pub(crate) fn within(&self) -> Duration {
+        Duration::from_secs_f64(self.part.within.unwrap_or(RUN))
+    }
+
     /// A new stage for it.
     pub(crate) fn stage(&self, rig: &Rig) -> Result<Rc<Stage>, Stop> {
         Stage::set(rig, &self.part)
@@ -228,7 +233,7 @@ impl Actor {
 
     /// The end of a run that nothing keeps waiting; without it the check ends.
     pub(crate) async fn ends(&self, rig: &Rig, session: &Attached, running: &Running) -> Result<Ended, Stop> {
-        let within = Duration::from_secs_f64(self.part.within.unwrap_or(RUN));
+        let within = self.within();
         match running.end(rig, within).await {
             Some(ended) => Ok(ended),
             None => session.plugin.lacks(

@@ -34,7 +34,7 @@ pub(crate) use machine::Ending;
 pub(crate) use opened::Opened;
 pub(crate) use outcome::{Ended, Outcome, read_outcome};
 pub(crate) use run::{Lent, Running, start_command, start_hook, start_recovery};
-pub(crate) use stream::{Sink, pour, write};
+pub(crate) use stream::{Sink, pour, pour_at_once, write};
 
 /// A text that is hard to keep intact: beyond ASCII, beyond 16 bits, combining, of two directions, with quotes.
 pub(crate) const TEXT: &str = "Grüße 緑 🌿 e\u{301} ﬁ שלום I\u{307}";

@@ -110,6 +110,19 @@ pub(crate) async fn pour(stream: &byte_stream::Client, bytes: &[u8]) -> capnp::R
     end(stream).await
 }
 
+/// Writes all pieces and ends the stream without waiting for any answer before; what the end answers.
+pub(crate) async fn pour_at_once(stream: &byte_stream::Client, pieces: &[Vec<u8>]) -> capnp::Result<Outcome> {
+    let sent = pieces.iter().map(|piece| {
+        let mut request = stream.write_request();
+        request.get().set_bytes(piece);
+        request.send().promise
+    });
+    let sent: Vec<_> = sent.collect();
+    let ended = end(stream);
+    futures::future::try_join_all(sent).await?;
+    ended.await
+}
+
 /// One write.
 pub(crate) async fn write(stream: &byte_stream::Client, bytes: &[u8]) -> capnp::Result<()> {
     let mut request = stream.write_request();

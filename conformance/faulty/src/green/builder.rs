@@ -18,6 +18,7 @@ use super::{
     config::{Config, Problem},
     outcome::{Ended, Once, passed_on, perform, say},
     prepare::{self, prepared},
+    turn::Turn,
 };
 use crate::fault::Fault;
 
@@ -45,6 +46,7 @@ impl build::Server for Build {
         mut results: build::RunResults,
     ) -> Result<(), capnp::Error> {
         let lent = params.get()?;
+        let _turn = Turn::take(self.green.manner.fault()).await;
         let (stop, ui) = (lent.get_cancellation().ok(), lent.get_ui().ok());
         let ended = perform(self.green, &self.once, stop, ui, self.work(lent)).await?;
         let fault = self.green.manner.fault();

@@ -28,6 +28,7 @@ macro_rules! prepared {
         ) -> Result<(), capnp::Error> {
             use $crate::{fault::Fault, green::prepare};
             self.0.greet().await?;
+            $crate::green::turn::wait_for_builds(self.0.manner.fault()).await;
             if self.0.manner.hurts($crate::hurt::Hurt::Diagnostics) {
                 $crate::hurt::first().await;
                 results.get().init_diagnostics(1_000_000).get(999_999).set_summary("the last of a million");

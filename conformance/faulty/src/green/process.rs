@@ -34,7 +34,11 @@ impl byte_stream::Server for Input {
     ) -> Result<(), capnp::Error> {
         let sender = self.sender.borrow().clone();
         if let Some(sender) = sender {
-            drop(sender.send(params.get()?.get_bytes()?.to_vec()).await);
+            let bytes = params.get()?.get_bytes()?.to_vec();
+            if self.fault == Some(Fault::ReordersCalls) && bytes.len() % 2 == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            drop(sender.send(bytes).await);
         }
         Ok(())
     }
