@@ -68,7 +68,10 @@ pub struct Part {
     pub much: Option<Value>,
     /// Configurations that are refused, each with the place that is wrong.
     #[serde(default)]
-    pub invalid: Vec<Invalid>,
+    pub invalid: Vec<Told>,
+    /// Configurations that are taken, of which `prepare` warns, each with the place that it warns of.
+    #[serde(default)]
+    pub warns: Vec<Told>,
     /// What a run of `run` says in this order, among other things.
     #[serde(default)]
     pub says: Vec<String>,
@@ -109,14 +112,17 @@ pub struct Part {
     pub shell: Option<Shell>,
 }
 
-/// A configuration that is refused.
+/// A configuration of which `prepare` tells something.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Invalid {
+pub struct Told {
     /// The configuration.
     pub config: Value,
-    /// A JSON Pointer to what is wrong with it.
+    /// A JSON Pointer to what it tells something of.
     pub path: String,
+    /// Other places of which it tells something in the same answer.
+    #[serde(default)]
+    pub also: Vec<String>,
 }
 
 /// What a machine answers to a command.
@@ -271,6 +277,7 @@ impl Part {
             ("secret", self.secret.is_some(), prepares),
             ("much", self.much.is_some(), prepares),
             ("invalid", !self.invalid.is_empty(), prepares),
+            ("warns", !self.warns.is_empty(), prepares),
             ("artifact", self.artifact.is_some(), has_artifact),
             ("input", self.input.is_some(), kind == Kind::PostProcessor),
             ("value", self.value.is_some(), kind == Kind::DataSource),

@@ -144,6 +144,7 @@ fn schema(examples: &Value) -> String {
             "keep": { "type": "boolean", "default": false, "description": "Whether an artifact is left" },
             "wait": { "type": "boolean", "default": false, "description": "Whether it works until it is cancelled" },
             "ask": { "type": "boolean", "default": false, "description": "Whether it asks the user" },
+            "fail": { "type": "boolean", "default": false, "description": "Whether its work fails" },
             "child": { "type": "boolean", "default": false, "description": "Whether it has a child while it works" },
             "machine": { "type": "boolean", "default": false, "description": "Whether the builder has a machine" },
             "repeat": { "type": "integer", "minimum": 0, "maximum": 100000000, "description": "How often it says it" },

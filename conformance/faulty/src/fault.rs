@@ -256,6 +256,14 @@ faults! {
         /// It ignores keys that it does not know.
         IgnoresUnknownKeys,
     }
+    "prepare.all-problems" {
+        /// It tells the first problem of a configuration only.
+        FirstErrorOnly,
+    }
+    "prepare.warnings-not-fatal" {
+        /// It refuses what it only had to warn of.
+        WarningIsError,
+    }
     "prepare.diagnostic-paths" {
         /// The paths of all its diagnostics are empty.
         EmptyPaths,
@@ -438,6 +446,10 @@ faults! {
         WrongType,
         /// Its value has a member that it did not declare.
         ExtraField,
+    }
+    "data-source.failure-is-diagnostic" {
+        /// It yields null where it failed.
+        NullOnFailure,
     }
     "hook.unknown-name" {
         /// Its hook fails for an event that it does not know.

@@ -53,6 +53,18 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(output_matches_schema(rig)),
     },
     Check {
+        id: "data-source.failure-is-diagnostic",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "says why it found nothing",
+        why: "A value that means `nothing` is built into an image before anybody notices.",
+        seen: "The outcome of a run that the scenario lets fail.",
+        budgets: &[],
+        mutants: &["null-on-failure"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(failure_is_diagnostic(rig)),
+    },
+    Check {
         id: "hook.unknown-name",
         level: Level::Must,
         class: Class::Scenario,
@@ -166,6 +178,20 @@ async fn output_matches_schema(rig: &Rig) -> Checked {
             let expected = stage.filled(expected);
             cast.saw(actor, &format!("yields {expected}"), value.as_ref() == Some(&expected), outcome.told());
         }
+    }
+    cast.over()
+}
+
+async fn failure_is_diagnostic(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, &[Kind::DataSource]).await?;
+    for actor in &cast.actors {
+        let Some(fails) = &actor.part.fails else {
+            cast.lacks(actor, "`fails`");
+            continue;
+        };
+        let running = actor.start(rig, &cast.session, &actor.stage(rig)?, fails).await?;
+        let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
+        cast.saw(actor, "answers `failed`, and why", outcome.is_failure(), outcome.told());
     }
     cast.over()
 }

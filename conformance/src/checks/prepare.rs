@@ -1,12 +1,13 @@
 //! Prepare.
 
 mod pure;
+mod told;
 
 use std::time::Duration;
 
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::rig::{Attached, Manners, Rig};
-use crate::scenario::Invalid;
+use crate::scenario::Told;
 use crate::talk::config::{INVENTED, invented_path};
 use crate::talk::diagnostic::{is_at_or_below, points_into};
 use crate::talk::{Answer, Preparer, Sample, Schema, preparers};
@@ -87,6 +88,18 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(unknown_key(rig)),
     },
     Check {
+        id: "prepare.all-problems",
+        level: Level::Should,
+        class: Class::Declared,
+        title: "tells all problems together",
+        why: "Whoever learns of one mistake at a time starts the host once for each.",
+        seen: "An example is made wrong in several places at once, each of which the schema refuses for itself; an author's scenario may name more.",
+        budgets: &[],
+        mutants: &["first-error-only"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(told::all_problems(rig)),
+    },
+    Check {
         id: "prepare.diagnostic-paths",
         level: Level::Must,
         class: Class::Declared,
@@ -97,6 +110,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["empty-paths", "go-field-name-paths"],
         lasts: MOMENT,
         run: |rig| Box::pin(diagnostic_paths(rig)),
+    },
+    Check {
+        id: "prepare.warnings-not-fatal",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "warns, and works all the same",
+        why: "A user who cannot build because of a remark turns remarks off.",
+        seen: "Configurations of which the scenario says that they are taken with a warning.",
+        budgets: &[],
+        mutants: &["warning-is-error"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(told::warnings_not_fatal(rig)),
     },
 ];
 
@@ -275,7 +300,7 @@ async fn diagnostic_paths(rig: &Rig) -> Checked {
 async fn points_as_the_scenario_says(rig: &Rig, session: &Attached, component: &Preparer) {
     let part = rig.scenario().and_then(|scenario| scenario.part(component.kind, &component.name));
     let invalid = part.map(|part| part.invalid.clone()).unwrap_or_default();
-    for Invalid { config, path } in invalid {
+    for Told { config, path, also: _ } in invalid {
         let answer = component.prepare(rig, config.to_string().as_bytes()).await;
         let there = |one: &crate::talk::Diagnostic| one.is_error() && is_at_or_below(&one.path, &path);
         let expected = format!("the {} finds what is wrong at {path} with {config}", component.title);

@@ -10,7 +10,8 @@ use crate::rig::Rig;
 use crate::stage::{Cast, HookAnswer, Lent, Outcome, Reply, TEXT};
 
 const MOMENT: Duration = Duration::from_millis(200);
-const PREPARING: &[Kind] =
+/// The kinds that prepare.
+pub(super) const PREPARING: &[Kind] =
     &[Kind::Builder, Kind::Provisioner, Kind::PostProcessor, Kind::DataSource, Kind::Communicator];
 
 pub(super) const CHECKS: &[Check] = &[

@@ -91,6 +91,36 @@ impl Schema {
         if examples.is_empty() { vec![Map::new()] } else { examples }
     }
 
+    /// The first example with a few faults, each of which the schema finds for itself, and their places; none where
+    /// there are no two.
+    pub(crate) fn wrong_in_several_places(&self) -> Option<(Value, Vec<String>)> {
+        let base = self.bases().into_iter().next()?;
+        let (mut config, mut places) = (base.clone(), Vec::new());
+        for key in self.keys() {
+            if let Some(wrong) = self.wrong_value(&base, &key).filter(|_| places.len() < 2) {
+                config.insert(key.clone(), wrong);
+                places.push(token(&key));
+            }
+        }
+        if !self.is_open() {
+            config.insert(INVENTED.to_owned(), true.into());
+            places.push(invented_path());
+        }
+        (places.len() > 1).then_some((Value::Object(config), places))
+    }
+
+    /// A value of one member that the schema refuses there, and nowhere else.
+    fn wrong_value(&self, base: &Map<String, Value>, key: &str) -> Option<Value> {
+        let place = token(key);
+        let is_wrong = |other: &Value| {
+            let mut changed = base.clone();
+            changed.insert(key.to_owned(), other.clone());
+            let wrong_at = self.sample(String::new(), Value::Object(changed)).wrong_at;
+            wrong_at.is_some_and(|wrong| super::diagnostic::is_at_or_below(&wrong, &place))
+        };
+        others().into_iter().find(is_wrong)
+    }
+
     /// Everything to try, the same for the same seed.
     pub(crate) fn samples(&self, seed: u64) -> Vec<Sample> {
         let mut samples: Vec<Sample> =
@@ -121,8 +151,7 @@ impl Schema {
         };
         for key in self.keys() {
             let known = base.get(&key).unwrap_or(&Value::Null);
-            let others = [json!(7), json!("text"), json!(true), json!([{}]), json!({"a": []}), Value::Null];
-            for other in others.into_iter().filter(|other| !is_alike(other, known)) {
+            for other in others().into_iter().chain([Value::Null]).filter(|other| !is_alike(other, known)) {
                 with(format!("`{key}` as {}", kind_of(&other)), &key, Some(other));
             }
             if base.contains_key(&key) {
@@ -197,6 +226,11 @@ const NO_CONFIGURATION: &[(&str, &str)] = &[
     ("a number that is none", "{\"packwire\": NaN}"),
 ];
 
+/// A value of each type but null.
+fn others() -> [Value; 5] {
+    [json!(7), json!("text"), json!(true), json!([{}]), json!({"a": []})]
+}
+
 fn is_alike(one: &Value, other: &Value) -> bool {
     std::mem::discriminant(one) == std::mem::discriminant(other)
 }
@@ -253,6 +287,14 @@ mod tests {
         assert!(!find("the example 1").refused && find("null").refused && find("without `name`").refused);
         assert_eq!(find("`name` as a number").wrong_at.as_deref(), Some("/name"));
         assert_eq!(find("without `name`").wrong_at, None);
+    }
+
+    #[test]
+    fn a_configuration_is_made_wrong_in_several_places() {
+        let (config, places) = Schema::of(SCHEMA).unwrap().wrong_in_several_places().unwrap();
+        assert_eq!(config, json!({"name": 7, "count": "text", INVENTED: true}));
+        assert_eq!(places, ["/name", "/count", "/packwire-conformance-invented"]);
+        assert!(Schema::anything().wrong_in_several_places().is_none());
     }
 
     #[test]

@@ -63,6 +63,10 @@ impl Builder for Rootfs {
         Order::of(config, context)
     }
 
+    fn warnings(&self, config: &Config, _: &Context) -> Vec<Diagnostic> {
+        config.needless().into_iter().collect()
+    }
+
     fn output_schema() -> String {
         packwire_plugin::schema_of::<Generated>()
     }

@@ -92,6 +92,15 @@ pub(crate) enum Isolation {
     Directory,
 }
 
+impl Config {
+    /// A shell of the tree, where commands run with the host's.
+    pub(crate) fn needless(&self) -> Option<Diagnostic> {
+        let told = "has no effect: with the isolation `directory` commands run with the host's shell";
+        let beside = self.isolation == Isolation::Directory && self.shell.is_some();
+        beside.then(|| Diagnostic::warning(told).at("/shell"))
+    }
+}
+
 /// A directory or file of the host that commands see.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Mount {
@@ -270,6 +279,15 @@ mod tests {
         assert_eq!(order(&format!(r#"{{"output": "o", {mounts}}}"#)).unwrap().mounts, [bound]);
         let relative = r#"{"output": "o", "mounts": [{"source": "a", "target": "b"}]}"#;
         assert_eq!(refused(relative)[0].0, "/mounts/0/target");
+    }
+
+    #[test]
+    fn a_shell_without_an_effect_is_told() {
+        let needless = |config| packwire_plugin::config::read::<Config>(config).unwrap().needless();
+        let told = needless(r#"{"output": "o", "isolation": "directory", "shell": "/bin/bash"}"#).unwrap();
+        assert_eq!((told.path.as_str(), told.is_error()), ("/shell", false));
+        assert_eq!(needless(r#"{"output": "o", "shell": "/bin/bash"}"#), None);
+        assert_eq!(needless(r#"{"output": "o", "isolation": "directory"}"#), None);
     }
 
     #[test]

@@ -71,6 +71,15 @@ pub(crate) struct Config {
     ca_file: Option<String>,
 }
 
+impl Config {
+    /// A body that most servers drop (RFC 9110, 9.3.1).
+    pub(crate) fn needless(&self) -> Option<Diagnostic> {
+        let told = "a request without a method that takes a body: most servers do not look at it";
+        let bare = matches!(self.method, Method::Get | Method::Head);
+        (bare && self.request_body.is_some()).then(|| Diagnostic::warning(told).at("/request_body"))
+    }
+}
+
 /// A method of HTTP.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -250,6 +259,15 @@ mod tests {
         read.map_err(|problems| {
             problems.iter().map(|one| format!("{}: {}", one.path, one.summary)).collect::<Vec<_>>().join("\n")
         })
+    }
+
+    #[test]
+    fn a_body_that_nobody_looks_at_is_told() {
+        let needless = |config| packwire_plugin::config::read::<Config>(config).unwrap().needless();
+        let told = needless(r#"{"url": "http://h/", "request_body": "a"}"#).unwrap();
+        assert_eq!((told.path.as_str(), told.is_error()), ("/request_body", false));
+        assert_eq!(needless(r#"{"url": "http://h/", "request_body": "a", "method": "POST"}"#), None);
+        assert_eq!(needless(r#"{"url": "http://h/"}"#), None);
     }
 
     #[test]

@@ -38,6 +38,10 @@ impl DataSource for Http {
     fn prepare(&self, config: Config, context: &Context) -> Result<Request, Vec<Diagnostic>> {
         Request::of(config, context)
     }
+
+    fn warnings(&self, config: &Config, _: &Context) -> Vec<Diagnostic> {
+        config.needless().into_iter().collect()
+    }
 }
 
 impl Query for Request {

@@ -30,6 +30,10 @@ impl PostProcessor for Compress {
     fn prepare(&self, config: Config, context: &Context) -> Result<Order, Vec<Diagnostic>> {
         Order::of(config, context)
     }
+
+    fn warnings(&self, config: &Config, _: &Context) -> Vec<Diagnostic> {
+        config.needless().into_iter().collect()
+    }
 }
 
 impl Recover for Compress {

@@ -34,6 +34,17 @@ fn default_output() -> String {
     DEFAULT_OUTPUT.to_owned()
 }
 
+impl Config {
+    /// A level that is the usual one, of a format that has none.
+    pub(crate) fn needless(&self) -> Option<Diagnostic> {
+        let format = self.format.map_or_else(|| Format::by_name(&self.output), Ok).ok()?;
+        let has_levels = format.at(Some(1)).is_ok();
+        let told =
+            || Diagnostic::warning("has no effect: this format has no levels here").at("/compression_level");
+        (self.compression_level.is_some() && !has_levels).then(told)
+    }
+}
+
 /// A file to be made.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Order {
@@ -94,6 +105,15 @@ mod tests {
             order(r#"{"output": "a.zst", "compression_level": 0}"#),
             Container::Single(Compression::Zstd)
         );
+    }
+
+    #[test]
+    fn a_level_without_an_effect_is_told() {
+        let needless = |config| packwire_plugin::config::read::<Config>(config).unwrap().needless();
+        let told = needless(r#"{"output": "a.tar.zst", "compression_level": 0}"#).unwrap();
+        assert_eq!((told.path.as_str(), told.is_error()), ("/compression_level", false));
+        assert_eq!(needless(r#"{"output": "a.tar.gz", "compression_level": 0}"#), None);
+        assert_eq!(needless(r#"{"output": "a.tar.zst"}"#), None);
     }
 
     #[test]

@@ -100,6 +100,26 @@ fn default_exit_codes() -> Vec<i32> {
     vec![0]
 }
 
+impl Config {
+    /// What is said to no effect.
+    pub(crate) fn needless(&self) -> Vec<Diagnostic> {
+        let mut needless = Vec::new();
+        let has_variables = !self.environment_vars.is_empty() || !self.env.is_empty();
+        let command = self.execute_command.as_deref().and_then(|text| ExecuteCommand::parse(text).ok());
+        if has_variables && command.is_some_and(|command| !command.passes_vars()) {
+            let place = if self.use_env_var_file { "{{ .EnvVarFile }}" } else { "{{ .Vars }}" };
+            let told = format!("scripts run without their variables: it has no `{place}`");
+            needless.push(Diagnostic::warning(told).at("/execute_command"));
+        }
+        let beside = [("remote_folder", &self.remote_folder), ("remote_file", &self.remote_file)];
+        for (key, _) in beside.iter().filter(|(_, given)| given.is_some() && self.remote_path.is_some()) {
+            let told = format!("`{key}` has no effect beside `remote_path`");
+            needless.push(Diagnostic::warning(told).at(format!("/{key}")));
+        }
+        needless
+    }
+}
+
 /// Scripts that are ready to run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -242,6 +262,33 @@ mod tests {
         /environment_vars/2: is not `NAME=value`, with a name that a shell takes
         /execute_command: `{{ .Script }}` means nothing here: `{{ .Vars }}`, `{{ .EnvVarFile }}` and `{{ .Path }}` do
         "#);
+    }
+
+    #[test]
+    fn what_is_said_to_no_effect_is_told() {
+        let needless = |config: &str| {
+            let needless = packwire_plugin::config::read::<Config>(config).unwrap().needless();
+            assert!(plan(config).is_ok(), "a warning refuses nothing");
+            needless.iter().map(|one| format!("{}: {}", one.path, one.summary)).collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(
+            needless(r#"{"inline": ["a"], "env": {"A": "1"}, "execute_command": "sh {{ .Path }}",
+                "remote_path": "/a", "remote_folder": "/tmp", "remote_file": "b"}"#),
+            @r"
+        /execute_command: scripts run without their variables: it has no `{{ .Vars }}`
+        /remote_folder: `remote_folder` has no effect beside `remote_path`
+        /remote_file: `remote_file` has no effect beside `remote_path`
+        "
+        );
+        let file = r#"{"inline": ["a"], "env": {"A": "1"}, "execute_command": "sh {{ .Path }}", "use_env_var_file": true}"#;
+        assert!(needless(file).ends_with("`{{ .EnvVarFile }}`"));
+        for config in [
+            r#"{"inline": ["a"], "env": {"A": "1"}, "execute_command": "env {{ .Vars }} sh {{ .Path }}"}"#,
+            r#"{"inline": ["a"], "env": {"A": "1"}}"#,
+            r#"{"inline": ["a"], "execute_command": "sh {{ .Path }}", "remote_path": "/a"}"#,
+        ] {
+            assert_eq!(needless(config), "");
+        }
     }
 
     #[test]

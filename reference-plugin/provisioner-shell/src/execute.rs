@@ -28,6 +28,11 @@ impl ExecuteCommand {
         self.0.fill(["", "\0", ""]).contains('\0')
     }
 
+    /// Whether the variables reach the script.
+    pub(crate) fn passes_vars(&self) -> bool {
+        self.0.fill(["\0", "\0", ""]).contains('\0')
+    }
+
     /// The command for one script.
     pub(crate) fn fill(&self, filling: Filling<'_>) -> String {
         let Filling { vars, vars_file, path } = filling;

@@ -39,6 +39,10 @@ within `start_retry_timeout`.";
     fn prepare(&self, config: Config, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
         Plan::of(config, context)
     }
+
+    fn warnings(&self, config: &Config, _: &Context) -> Vec<Diagnostic> {
+        config.needless()
+    }
 }
 
 impl Provision for Plan {

@@ -29,6 +29,12 @@ pub trait Builder: Send + Sync + 'static {
     /// All that is wrong, each with its place in the configuration.
     fn prepare(&self, config: Self::Config, context: &Context) -> Result<Self::Build, Vec<Diagnostic>>;
 
+    /// What the user should know of a configuration that can be run all the same, such as an option that another one
+    /// makes meaningless: [`Diagnostic::warning`]s, each with its place. They are told beside what is wrong, too.
+    fn warnings(&self, _config: &Self::Config, _context: &Context) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+
     /// The schema of the generated data, from [`schema_of`](crate::schema_of); empty where it yields none of
     /// its own.
     fn output_schema() -> String {
@@ -91,8 +97,14 @@ impl<B: Builder> packwire_wire::Builder for ServedBuilder<B> {
     type Build = ServedBuild<B::Build>;
 
     async fn prepare(&self, config: String, context: Context) -> Prepared<Self::Build> {
+        let builder = &self.builder;
         self.config
-            .prepare(&config, &context, |config, context| self.builder.prepare(config, context))
+            .prepare(
+                &config,
+                &context,
+                |config, at| builder.warnings(config, at),
+                |config, at| builder.prepare(config, at),
+            )
             .map(ServedBuild)
     }
 }

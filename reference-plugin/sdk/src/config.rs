@@ -2,7 +2,9 @@
 //!
 //! Three sieves, each finer: the text is I-JSON and an object, it fits the schema made from the type, serde decodes
 //! it. What passed is an ordinary value; what only the author can know to be wrong is said by the component's
-//! `prepare`. Nothing here needs a link, so that a configuration is tested as a function: [`read`].
+//! `prepare`, and what is merely odd by its `warnings`. Keys that resemble no known one do not keep the author from
+//! looking at the rest: all is told at once. Nothing here needs a link, so that a configuration is tested as a
+//! function: [`read`].
 mod json;
 mod length;
 mod problem;
@@ -32,7 +34,10 @@ pub struct Empty {}
 /// # Errors
 /// All that is wrong with it, each with a JSON Pointer.
 pub fn read<C: Config>(text: &str) -> Result<C, Vec<Diagnostic>> {
-    Reader::new().read(text).map(|(config, _)| config)
+    match Reader::new().read(text) {
+        (Some(config), told) if !told.iter().any(Diagnostic::is_error) => Ok(config),
+        (_, problems) => Err(problems),
+    }
 }
 
 /// Reads the configurations of one component.
@@ -53,55 +58,79 @@ impl<C: Config> Reader<C> {
         self.schema.to_string()
     }
 
-    /// Reads a configuration and has the author check it.
+    /// Reads a configuration and has the author check it; `warnings` looks at it before.
     pub(crate) fn prepare<T>(
         &self,
         text: &str,
         context: &Context,
+        warnings: impl FnOnce(&C, &Context) -> Vec<Diagnostic>,
         check: impl FnOnce(C, &Context) -> Result<T, Vec<Diagnostic>>,
     ) -> Prepared<T> {
-        match self.read(text) {
-            Err(problems) => Prepared::refused(problem::bounded(problems)),
-            Ok((config, mut diagnostics)) => match check(config, context) {
-                Ok(object) => Prepared { diagnostics, object: Some(object) },
-                Err(problems) => {
-                    diagnostics.extend(problems);
-                    Prepared::refused(problem::bounded(diagnostics))
-                }
-            },
+        let (config, mut told) = self.read(text);
+        let object = config.and_then(|config| {
+            told.extend(warnings(&config, context));
+            check(config, context).map_err(|problems| told.extend(problems)).ok()
+        });
+        let told = problem::bounded(told);
+        match object {
+            Some(object) if !told.iter().any(Diagnostic::is_error) => {
+                Prepared { diagnostics: told, object: Some(object) }
+            }
+            _ => Prepared::refused(told),
         }
     }
 
-    /// The configuration and what is to be warned of, or all that is wrong with it.
-    fn read(&self, text: &str) -> Result<(C, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let value = json::read(text)?;
-        let problems = self.misfits(&value);
-        if !problems.is_empty() {
-            return Err(problems);
+    /// All that is to be told of a configuration, and its value, unless what is wrong leaves none that the author could
+    /// judge: keys that nobody knows are left out of it.
+    fn read(&self, text: &str) -> (Option<C>, Vec<Diagnostic>) {
+        let mut value = match json::read(text) {
+            Ok(value) => value,
+            Err(problems) => return (None, problems),
+        };
+        let Misfits { problems: mut told, strangers } = self.misfits(&value);
+        let Some(strangers) = strangers else { return (None, told) };
+        if let Value::Object(members) = &mut value {
+            members.retain(|key, _| !strangers.contains(key));
         }
-        let warnings = problem::deprecations(&value, &self.schema);
+        told.extend(problem::deprecations(&value, &self.schema));
         match serde_path_to_error::deserialize(value) {
-            Ok(config) => Ok((config, warnings)),
-            Err(error) => Err(vec![problem::undecodable(&error)]),
+            Ok(config) => (Some(config), told),
+            Err(error) => {
+                told.push(problem::undecodable(&error));
+                (None, told)
+            }
         }
     }
 
     /// All places at which the configuration does not fit the schema.
-    fn misfits(&self, value: &Value) -> Vec<Diagnostic> {
+    fn misfits(&self, value: &Value) -> Misfits {
         let made = self
             .validator
             .get_or_init(|| jsonschema::draft202012::new(&self.schema).map_err(|error| error.to_string()));
         match made {
             Ok(validator) => {
-                let misfits = validator.iter_errors(value);
+                let errors: Vec<_> = validator.iter_errors(value).collect();
                 let mut problems: Vec<_> =
-                    misfits.flat_map(|error| problem::misfit(&error, &self.schema)).collect();
-                problems.extend(problem::case_twins(value, &self.schema, &problems));
-                problems
+                    errors.iter().flat_map(|error| problem::misfit(error, &self.schema)).collect();
+                let twins = problem::case_twins(value, &self.schema, &problems);
+                let strangers = errors.iter().map(|error| problem::strangers(error, &self.schema));
+                let strangers = strangers.collect::<Option<Vec<_>>>().filter(|_| twins.is_empty());
+                problems.extend(twins);
+                Misfits { problems, strangers: strangers.map(|keys| keys.concat()) }
             }
-            Err(why) => vec![Diagnostic::error(format!("a bug in the plugin: its schema is none: {why}"))],
+            Err(why) => {
+                let bug = format!("a bug in the plugin: its schema is none: {why}");
+                Misfits { problems: vec![Diagnostic::error(bug)], strangers: None }
+            }
         }
     }
+}
+
+/// How a configuration does not fit its schema.
+struct Misfits {
+    problems: Vec<Diagnostic>,
+    /// The keys that nobody knows, where nothing else is wrong: without them the rest can be judged.
+    strangers: Option<Vec<String>>,
 }
 
 #[cfg(test)]
@@ -140,15 +169,77 @@ mod tests {
     }
 
     fn problems(text: &str) -> String {
-        let read = Reader::<Cloud>::new().read(text);
-        let diagnostics = match read {
-            Ok((_, warnings)) => warnings,
-            Err(problems) => problems,
-        };
+        told(&Reader::<Cloud>::new().read(text).1)
+    }
+
+    fn told(diagnostics: &[Diagnostic]) -> String {
         let told = diagnostics
             .iter()
             .map(|one| format!("{:7} {}: {}", format!("{:?}", one.severity), one.path, one.summary));
         told.collect::<Vec<_>>().join("\n")
+    }
+
+    /// What is told by an author who never uses zones and finds every region too far.
+    fn judged(text: &str) -> (String, bool) {
+        let warnings = |cloud: &Cloud, _: &Context| {
+            cloud.zone.iter().map(|_| Diagnostic::warning("a zone has no effect").at("/zone")).collect()
+        };
+        let far = |cloud: Cloud, _: &Context| match cloud.region.as_str() {
+            "here" => Ok(()),
+            _ => Err(vec![Diagnostic::error("it is too far").at("/region")]),
+        };
+        let prepared = Reader::<Cloud>::new().prepare(text, &Context::default(), warnings, far);
+        (told(&prepared.diagnostics), prepared.object.is_some())
+    }
+
+    #[test]
+    fn a_warning_leaves_an_object_and_stands_beside_an_error() {
+        let (warned, prepared) = judged(r#"{"region": "here", "zone": "z"}"#);
+        assert!(prepared);
+        insta::assert_snapshot!(warned, @r"
+        Warning /zone: `zone` is deprecated
+        Warning /zone: a zone has no effect
+        ");
+        let (refused, prepared) = judged(r#"{"region": "x", "zone": "z"}"#);
+        assert!(!prepared);
+        insta::assert_snapshot!(refused, @r"
+        Warning /zone: `zone` is deprecated
+        Warning /zone: a zone has no effect
+        Error   /region: it is too far
+        ");
+    }
+
+    #[test]
+    fn what_only_the_author_knows_is_told_beside_a_key_that_nobody_knows() {
+        let (told, prepared) = judged(r#"{"region": "x", "quux": 1}"#);
+        assert!(!prepared);
+        insta::assert_snapshot!(told, @r"
+        Error   /quux: there is no option `quux`
+        Error   /region: it is too far
+        ");
+    }
+
+    #[test]
+    fn the_author_is_not_asked_where_a_key_may_have_been_meant_for_another() {
+        for text in [
+            r#"{"region": "x", "sise": 1}"#,
+            r#"{"region": "x", "Size": 1}"#,
+            r#"{"region": "x", "size": ""}"#,
+        ] {
+            let (told, prepared) = judged(text);
+            assert!(!prepared && !told.contains("too far"), "{told}");
+        }
+    }
+
+    #[test]
+    fn many_warnings_are_cut_and_stay_warnings() {
+        let many = |_: &Cloud, _: &Context| vec![Diagnostic::warning("odd"); 150];
+        let text = r#"{"region": "x"}"#;
+        let prepared = Reader::<Cloud>::new().prepare(text, &Context::default(), many, |_, _| Ok(()));
+        assert!(prepared.object.is_some() && prepared.diagnostics.len() == 101);
+        let wrong = |_, _: &Context| Err::<(), _>(vec![Diagnostic::error("wrong")]);
+        let prepared = Reader::<Cloud>::new().prepare(text, &Context::default(), many, wrong);
+        assert!(prepared.diagnostics[0].is_error());
     }
 
     #[test]
@@ -235,7 +326,8 @@ mod tests {
     fn a_flood_of_problems_is_cut() {
         let disks = vec![r#"{"gigabytes": ""}"#; 5000].join(",");
         let text = format!(r#"{{"region": "x", "disks": [{disks}]}}"#);
-        let prepared = Reader::<Cloud>::new().prepare(&text, &Context::default(), |_, _| Ok(()));
+        let prepared =
+            Reader::<Cloud>::new().prepare(&text, &Context::default(), |_, _| vec![], |_, _| Ok(()));
         assert_eq!(prepared.diagnostics.len(), 101);
         assert_eq!(prepared.diagnostics[100].summary, "and 4900 problems more");
     }

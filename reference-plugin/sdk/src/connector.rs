@@ -30,6 +30,12 @@ pub trait Connector: Send + Sync + 'static {
     /// # Errors
     /// All that is wrong, each with its place in the configuration.
     fn prepare(&self, config: Self::Config, context: &Context) -> Result<Self::Connection, Vec<Diagnostic>>;
+
+    /// What the user should know of a configuration that can be run all the same, such as an option that another one
+    /// makes meaningless: [`Diagnostic::warning`]s, each with its place. They are told beside what is wrong, too.
+    fn warnings(&self, _config: &Self::Config, _context: &Context) -> Vec<Diagnostic> {
+        Vec::new()
+    }
 }
 
 /// A way to a machine that is ready to be opened, once.
@@ -65,8 +71,14 @@ impl<C: Connector> packwire_wire::Connector for ServedConnector<C> {
     type Connection = ServedConnection<C::Connection>;
 
     async fn prepare(&self, config: String, context: Context) -> Prepared<Self::Connection> {
+        let connector = &self.connector;
         self.config
-            .prepare(&config, &context, |config, context| self.connector.prepare(config, context))
+            .prepare(
+                &config,
+                &context,
+                |config, at| connector.warnings(config, at),
+                |config, at| connector.prepare(config, at),
+            )
             .map(|connection| ServedConnection { connection, opened: self.opened.clone() })
     }
 }

@@ -28,6 +28,12 @@ pub trait DataSource: Send + Sync + 'static {
     /// # Errors
     /// All that is wrong, each with its place in the configuration.
     fn prepare(&self, config: Self::Config, context: &Context) -> Result<Self::Query, Vec<Diagnostic>>;
+
+    /// What the user should know of a configuration that can be run all the same, such as an option that another one
+    /// makes meaningless: [`Diagnostic::warning`]s, each with its place. They are told beside what is wrong, too.
+    fn warnings(&self, _config: &Self::Config, _context: &Context) -> Vec<Diagnostic> {
+        Vec::new()
+    }
 }
 
 /// A look-up that is ready to run, once.
@@ -63,8 +69,14 @@ impl<D: DataSource> packwire_wire::DataSource for ServedDataSource<D> {
     type Query = ServedQuery<D::Query>;
 
     async fn prepare(&self, config: String, context: Context) -> Prepared<Self::Query> {
+        let data_source = &self.data_source;
         self.config
-            .prepare(&config, &context, |config, context| self.data_source.prepare(config, context))
+            .prepare(
+                &config,
+                &context,
+                |config, at| data_source.warnings(config, at),
+                |config, at| data_source.prepare(config, at),
+            )
             .map(ServedQuery)
     }
 }

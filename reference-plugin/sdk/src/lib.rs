@@ -54,7 +54,8 @@
 //! ```
 //!
 //! - **Configurations** are ordinary types. The [schema](config) made from one tells hosts and editors what may be
-//!   written; all problems are found together, with their places, before the component sees anything.
+//!   written; all problems are found together, with their places, before the component sees anything. What a type cannot
+//!   say is refused by the component's `prepare`; what is merely odd is told by its [`warnings`](Builder::warnings).
 //! - **Failures** are [`Stop`]s, made for `?`: what went wrong is told to the person who wrote the template.
 //! - **Cancellation** is waited for, [`unless_cancelled`] does it; what was half done is undone before the answer.
 //! - **Services** of the host come with a run, in its [`Environment`]: directories, a cache, ports, keys. What outlives a

@@ -27,6 +27,12 @@ pub trait PostProcessor: Send + Sync + 'static {
     /// # Errors
     /// All that is wrong, each with its place in the configuration.
     fn prepare(&self, config: Self::Config, context: &Context) -> Result<Self::PostProcess, Vec<Diagnostic>>;
+
+    /// What the user should know of a configuration that can be run all the same, such as an option that another one
+    /// makes meaningless: [`Diagnostic::warning`]s, each with its place. They are told beside what is wrong, too.
+    fn warnings(&self, _config: &Self::Config, _context: &Context) -> Vec<Diagnostic> {
+        Vec::new()
+    }
 }
 
 /// Something to do with an artifact, ready to run once.
@@ -96,8 +102,14 @@ impl<P: PostProcessor> packwire_wire::PostProcessor for ServedPostProcessor<P> {
     type PostProcess = ServedPostProcess<P::PostProcess>;
 
     async fn prepare(&self, config: String, context: Context) -> Prepared<Self::PostProcess> {
+        let post_processor = &self.post_processor;
         self.config
-            .prepare(&config, &context, |config, context| self.post_processor.prepare(config, context))
+            .prepare(
+                &config,
+                &context,
+                |config, at| post_processor.warnings(config, at),
+                |config, at| post_processor.prepare(config, at),
+            )
             .map(ServedPostProcess)
     }
 }

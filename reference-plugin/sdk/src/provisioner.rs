@@ -30,6 +30,12 @@ pub trait Provisioner: Send + Sync + 'static {
     /// # Errors
     /// All that is wrong, each with its place in the configuration.
     fn prepare(&self, config: Self::Config, context: &Context) -> Result<Self::Provision, Vec<Diagnostic>>;
+
+    /// What the user should know of a configuration that can be run all the same, such as an option that another one
+    /// makes meaningless: [`Diagnostic::warning`]s, each with its place. They are told beside what is wrong, too.
+    fn warnings(&self, _config: &Self::Config, _context: &Context) -> Vec<Diagnostic> {
+        Vec::new()
+    }
 }
 
 /// Something to do to a machine, ready to run once.
@@ -90,8 +96,14 @@ impl<P: Provisioner> packwire_wire::Provisioner for ServedProvisioner<P> {
     type Provision = ServedProvision<P::Provision>;
 
     async fn prepare(&self, config: String, context: Context) -> Prepared<Self::Provision> {
+        let provisioner = &self.provisioner;
         self.config
-            .prepare(&config, &context, |config, context| self.provisioner.prepare(config, context))
+            .prepare(
+                &config,
+                &context,
+                |config, at| provisioner.warnings(config, at),
+                |config, at| provisioner.prepare(config, at),
+            )
             .map(|provision| ServedProvision { provision, needs_communicator: P::NEEDS_COMMUNICATOR })
     }
 }

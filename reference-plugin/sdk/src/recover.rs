@@ -66,7 +66,7 @@ impl<R: Recover> ServedRecovery<R> {
 impl<R: Recover> Recovery for ServedRecovery<R> {
     async fn recover(&self, run: RecoveryRun) -> Outcome {
         let RecoveryRun { config, context, entries, ui, environment, cancellation } = run;
-        let prepared = self.config.prepare(&config, &context, |config, _| Ok(config));
+        let prepared = self.config.prepare(&config, &context, |_, _| Vec::new(), |config, _| Ok(config));
         let Some(config) = prepared.object else { return Outcome::Failed(unusable(prepared.diagnostics)) };
         let recovering = Recovering { config, context, ui, environment, cancellation };
         crate::stop::outcome(self.each(entries, &recovering).await)

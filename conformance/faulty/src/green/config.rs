@@ -19,6 +19,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) ask: bool,
     #[serde(default)]
+    pub(crate) fail: bool,
+    #[serde(default)]
     pub(crate) child: bool,
     #[serde(default)]
     pub(crate) machine: bool,
@@ -40,6 +42,7 @@ const MOST: u64 = 100_000_000;
 /// One thing wrong with a configuration, or with a piece of work: then without a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
+    severity: Severity,
     summary: String,
     path: String,
 }
@@ -47,7 +50,12 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem at a JSON Pointer; the empty one means the whole.
     pub(crate) fn at(path: &str, summary: &str) -> Self {
-        Self { summary: summary.to_owned(), path: path.to_owned() }
+        Self { severity: Severity::Error, summary: summary.to_owned(), path: path.to_owned() }
+    }
+
+    /// Makes an error of a warning.
+    pub(crate) fn worsen(&mut self) {
+        self.severity = Severity::Error;
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -74,10 +82,10 @@ impl Problem {
         }
     }
 
-    /// Fills in the diagnostic of an error.
+    /// Fills in its diagnostic.
     pub(crate) fn write(&self, mut diagnostic: diagnostic::Builder<'_>) {
-        let Self { summary, path } = self;
-        diagnostic.set_severity(Severity::Error);
+        let Self { severity, summary, path } = self;
+        diagnostic.set_severity(*severity);
         diagnostic.set_summary(summary);
         diagnostic.set_path(path);
     }
@@ -108,6 +116,16 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What is odd with it, but no mistake.
+    pub(crate) fn remarks(&self) -> Vec<Problem> {
+        let idle = self.repeat.is_some() && self.lines.is_empty();
+        let remark =
+            Problem { severity: Severity::Warning, ..Problem::at("/repeat", "there is nothing to repeat") };
+        if idle { vec![remark] } else { Vec::new() }
+    }
+}
+
 fn whole(error: &serde_json::Error) -> Vec<Problem> {
     vec![Problem::at("", &error.to_string())]
 }
@@ -125,8 +143,8 @@ fn member((key, value): (&String, &Value)) -> Vec<Problem> {
             lines.iter().enumerate().filter_map(|line| text(&path, line)).collect()
         }
         ("lines" | "commands", _) => vec![Problem::at(&path, "it is no list of texts")],
-        ("keep" | "wait" | "ask" | "child" | "machine", Value::Bool(_)) => Vec::new(),
-        ("keep" | "wait" | "ask" | "child" | "machine", _) => {
+        ("keep" | "wait" | "ask" | "fail" | "child" | "machine", Value::Bool(_)) => Vec::new(),
+        ("keep" | "wait" | "ask" | "fail" | "child" | "machine", _) => {
             vec![Problem::at(&path, "it is neither true nor false")]
         }
         ("repeat" | "upload", Value::Number(number)) if number.as_u64().is_some_and(|n| n <= MOST) => {

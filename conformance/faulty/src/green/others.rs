@@ -123,6 +123,7 @@ impl query::Server for Query {
         match (&ended, green.manner.fault()) {
             (_, Some(Fault::ForgottenOutcome)) => {}
             (Ended::Failed(_), Some(Fault::EmptyFailure)) => drop(outcome.init_failed(0)),
+            (Ended::Failed(_), Some(Fault::NullOnFailure)) => outcome.set_value("null"),
             (Ended::Done, fault) => outcome.set_value(value(fault, &config).to_string()),
             (Ended::Failed(problem), _) => problem.write(outcome.init_failed(1).get(0)),
             (Ended::Cancelled, _) => outcome.set_cancelled(()),

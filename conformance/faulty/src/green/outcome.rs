@@ -216,6 +216,9 @@ async fn say_all(green: Green, config: &Config, ui: &ui::Client) -> Result<Ended
     if config.ask && !ask(fault, ui).await? {
         return Ok(Ended::Failed(Problem::at("", "nobody answered the question")));
     }
+    if config.fail {
+        return Ok(Ended::Failed(Problem::at("", "it was told to fail")));
+    }
     if config.wait {
         std::future::pending::<()>().await;
     }

@@ -14,7 +14,7 @@ use crate::fault::Fault;
 pub(super) struct Verdict {
     /// The configuration to make an object of.
     pub(super) config: Option<Config>,
-    /// What is wrong with it.
+    /// What is wrong, or odd, with it.
     pub(super) problems: Vec<Problem>,
 }
 
@@ -66,7 +66,7 @@ pub(super) fn read(green: Green, text: &[u8], context: context::Reader<'_>) -> R
     let fault = green.manner.fault();
     before(fault, text, context)?;
     let verdict = match Config::read(text) {
-        Ok(config) => Verdict { config: Some(config), problems: Vec::new() },
+        Ok(config) => Verdict { problems: config.remarks(), config: Some(config) },
         Err(problems) => Verdict { config: None, problems },
     };
     if let (Some(Fault::GlobalConfig), Some(config)) = (fault, &verdict.config) {
@@ -133,6 +133,11 @@ fn after(fault: Option<Fault>, text: &[u8], verdict: Verdict) -> Result<Verdict,
         }
         Some(Fault::BuildDespiteError) if bad => config = Some(Config::default()),
         Some(Fault::SilentNoBuild) => problems.clear(),
+        Some(Fault::FirstErrorOnly) => problems.truncate(1),
+        Some(Fault::WarningIsError) if !problems.is_empty() => {
+            config = None;
+            problems.iter_mut().for_each(Problem::worsen);
+        }
         Some(Fault::PrepareAccumulates)
             if bad && !SEEN.with_borrow_mut(|seen| seen.insert(text.to_vec())) =>
         {
@@ -170,6 +175,7 @@ fn is_unknown(path: &str) -> bool {
         "/keep",
         "/wait",
         "/ask",
+        "/fail",
         "/child",
         "/machine",
         "/repeat",

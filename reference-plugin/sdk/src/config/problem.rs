@@ -13,14 +13,30 @@ pub(super) fn below(path: &str, key: &str) -> String {
     format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-/// At most [`MOST`] of them, and how many there are more.
-pub(super) fn bounded(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    if problems.len() > MOST {
-        let more = problems.len() - MOST;
-        problems.truncate(MOST);
-        problems.push(Diagnostic::error(format!("and {more} problems more")));
+/// At most [`MOST`] of them, errors first if some have to go, and how many there are more.
+pub(super) fn bounded(mut told: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if told.len() > MOST {
+        told.sort_by_key(|one| !one.is_error());
+        let cut = told.split_off(MOST);
+        let summary = format!("and {} problems more", cut.len());
+        let some_are_errors = cut.iter().any(Diagnostic::is_error);
+        told.push(if some_are_errors { Diagnostic::error(summary) } else { Diagnostic::warning(summary) });
     }
-    problems
+    told
+}
+
+/// The keys at the top that a misfit speaks of, if it is about such keys alone and none of them resembles a known one:
+/// then they were meant for none, and the rest of the configuration can be judged without them.
+pub(super) fn strangers(error: &ValidationError<'_>, schema: &Value) -> Option<Vec<String>> {
+    let (ValidationErrorKind::AdditionalProperties { unexpected }
+    | ValidationErrorKind::UnevaluatedProperties { unexpected }) = error.kind()
+    else {
+        return None;
+    };
+    let known = properties_beside(error, schema);
+    let is_strange = |key: &String| meant(key, &known).is_none();
+    (error.instance_path().as_str().is_empty() && unexpected.iter().all(is_strange))
+        .then(|| unexpected.clone())
 }
 
 /// What one misfit means, at the place that the user can mend.
@@ -64,14 +80,20 @@ fn wants_null(form: &[ValidationError<'_>], schema: &Value) -> bool {
 }
 
 fn unknown(key: &str, known: &[&str]) -> String {
-    if let Some(twin) = known.iter().find(|one| is_case_twin(one, key)) {
-        return in_other_case(key, twin);
-    }
-    let alike = known.iter().map(|one| (strsim::jaro_winkler(one, key), one));
-    match alike.filter(|(score, _)| *score >= ALIKE).max_by(|one, other| one.0.total_cmp(&other.0)) {
-        Some((_, meant)) => format!("there is no option `{key}`; did you mean `{meant}`?"),
+    match meant(key, known) {
+        Some(twin) if is_case_twin(twin, key) => in_other_case(key, twin),
+        Some(meant) => format!("there is no option `{key}`; did you mean `{meant}`?"),
         None => format!("there is no option `{key}`"),
     }
+}
+
+/// The known key that this one may have been meant for.
+fn meant<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+    let twin = known.iter().find(|one| is_case_twin(one, key));
+    let alike = known.iter().map(|one| (strsim::jaro_winkler(one, key), one));
+    let alike = alike.filter(|(score, _)| *score >= ALIKE);
+    let alike = || alike.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, one)| one);
+    twin.or_else(alike).copied()
 }
 
 fn in_other_case(key: &str, meant: &str) -> String {

@@ -93,7 +93,8 @@ impl Host {
         self.halts.add(beginning)
     }
 
-    /// What the host saw, in order: `say: …`, `message: …`, `error: …` line by line, `hook: …`, and so on.
+    /// What the host saw, in order: `warning: … at "/path"` of `prepare`; then `say: …`, `message: …`, `error: …` line by
+    /// line, `hook: …`, and so on.
     pub fn told(&self) -> Vec<String> {
         self.locked().clone()
     }

@@ -17,7 +17,7 @@ impl Host {
         config: &Value,
     ) -> Result<Finished, Stop> {
         let RemoteCapability::Builder(remote) = component else { return Err(other_kind()) };
-        let build = prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
+        let build = self.prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
         let lent = BuildLent {
             ui: OfferedUi::new(self.clone()),
             hook: self.hook.clone().unwrap_or_else(|| OfferedHook::new(self.clone())),
@@ -42,7 +42,7 @@ impl Host {
         communicator: Option<OfferedCommunicator>,
     ) -> Result<(), Stop> {
         let RemoteCapability::Provisioner(remote) = component else { return Err(other_kind()) };
-        let provision = prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
+        let provision = self.prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
         let lent = ProvisionLent {
             ui: OfferedUi::new(self.clone()),
             communicator,
@@ -60,7 +60,7 @@ impl Host {
         artifact: OfferedArtifact,
     ) -> Result<Processed, Stop> {
         let RemoteCapability::PostProcessor(remote) = component else { return Err(other_kind()) };
-        let work = prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
+        let work = self.prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
         let lent = PostProcessLent {
             ui: OfferedUi::new(self.clone()),
             artifact,
@@ -85,7 +85,7 @@ impl Host {
         config: &Value,
     ) -> Result<Value, Stop> {
         let RemoteCapability::DataSource(remote) = component else { return Err(other_kind()) };
-        let query = prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
+        let query = self.prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
         let lent = QueryLent {
             ui: OfferedUi::new(self.clone()),
             environment: OfferedEnvironment::new(self.clone()),
@@ -157,7 +157,7 @@ impl Host {
         config: &Value,
     ) -> Result<RemoteCommunicator, Stop> {
         let RemoteCapability::Communicator(remote) = component else { return Err(other_kind()) };
-        let connection = prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
+        let connection = self.prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
         let lent = ConnectionLent {
             ui: OfferedUi::new(self.clone()),
             environment: OfferedEnvironment::new(self.clone()),
@@ -180,9 +180,16 @@ fn answered<T>(answer: Result<T, Broken>) -> Result<T, Stop> {
     answer.map_err(|broken| Stop::failed(broken.to_string()))
 }
 
-fn prepared<T>(answer: Result<Prepared<T>, Broken>) -> Result<T, Stop> {
-    let Prepared { object, diagnostics } = answered(answer)?;
-    object.ok_or(Stop::Failed(diagnostics))
+impl Host {
+    /// What was prepared; warnings are noted.
+    fn prepared<T>(&self, answer: Result<Prepared<T>, Broken>) -> Result<T, Stop> {
+        let Prepared { object, diagnostics } = answered(answer)?;
+        let object = object.ok_or_else(|| Stop::Failed(diagnostics.clone()))?;
+        for warning in diagnostics {
+            self.note("warning", &format!("{} at {:?}", warning.summary, warning.path));
+        }
+        Ok(object)
+    }
 }
 
 /// The components that a command may look at.
