@@ -104,7 +104,7 @@ impl Desk {
             arguments: arguments.clone(),
             ui: ui.lend(cancelled.clone()),
             environment: services.offer(),
-            components: OfferedComponents::new(Found { catalog: catalog.clone(), plugins }),
+            components: OfferedComponents::new(Found::new(catalog.clone(), plugins, self.err.clone())),
             cancellation: cancelled.clone(),
         };
         let ran = within_grace(remote.run(lent), cancelled, limits::CLEAN_UP, ui.heard()).await;

@@ -5,6 +5,8 @@ use rustix::process::Signal;
 
 use crate::rig::{FILE, STAGE, World};
 
+const DOCS: &str = "packer-command-docs";
+
 fn world() -> World {
     World::with(&[STAGE, FILE])
 }
@@ -23,8 +25,18 @@ fn its_exit_status_is_ours() {
 
 #[test]
 fn a_command_may_use_the_components_of_all_plugins() {
-    let world = world().script("packer-hook-odd", "#!/bin/sh\nexit 7\n");
+    assert_snapshot!(world().run("stage components"));
+}
+
+#[test]
+fn a_plugin_that_a_command_cannot_use_is_told_once_with_the_reason() {
+    let world = world()
+        .script("packer-hook-odd", "#!/bin/sh\nexit 7\n")
+        .script("packer-builder-nobody", "#!/bin/sh\necho no licence >&2\nexit 1\n");
     assert_snapshot!(world.run("stage components"));
+    assert_snapshot!(
+        World::with(&[DOCS]).script("packer-hook-odd", "#!/bin/sh\nexit 7\n").run("docs --json")
+    );
 }
 
 #[test]
