@@ -248,11 +248,12 @@ impl Packing {
     fn write_tar(&self, compression: Compression, meter: &Meter) -> Result<String, String> {
         let told = |error: io::Error| format!("the output cannot be written: {error}");
         let opened = File::options().write(true).open(&self.draft).map_err(told)?;
-        let mut file = Digesting::new(&opened);
-        compress(compression, &mut file, |into| self.write_archive(into, meter))?;
+        let ((), file) =
+            compress(compression, Digesting::new(opened), |into| self.write_archive(into, meter))?;
+        let (digest, _, opened) = file.finish();
         // Some file systems say only then that they are full.
         opened.sync_data().map_err(told)?;
-        Ok(file.finish().0)
+        Ok(digest)
     }
 
     fn write_archive(&self, into: &mut dyn io::Write, meter: &Meter) -> Result<(), String> {

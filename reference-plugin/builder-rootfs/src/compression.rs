@@ -3,10 +3,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 
 use flate2::{Compression as Level, read::MultiGzDecoder, write::GzEncoder};
 use lzma_rust2::XzReader;
-use ruzstd::{
-    decoding::StreamingDecoder,
-    encoding::{CompressionLevel, FrameCompressor},
-};
+use packwire_plugin::zstd;
+use ruzstd::decoding::StreamingDecoder;
 
 const CHUNK_BYTES: usize = 256 << 10;
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -69,91 +67,30 @@ impl<R: BufRead> Read for Frames<R> {
     }
 }
 
-/// Has something written, and writes it compressed.
+/// Has something written, and writes it compressed; gives back what it was written into.
 ///
 /// # Errors
 /// What `write` says, or one line for people.
-pub(crate) fn compress<T>(
+pub(crate) fn compress<T, W: Write + Send + 'static>(
     compression: Compression,
-    mut into: impl Write + Send,
+    mut into: W,
     write: impl FnOnce(&mut dyn Write) -> Result<T, String>,
-) -> Result<T, String> {
+) -> Result<(T, W), String> {
     let unwritable = |error: io::Error| format!("the archive cannot be written: {error}");
-    let written = match compression {
-        Compression::None => write(&mut into)?,
+    let (written, finished) = match compression {
+        Compression::None => (write(&mut into)?, Ok(into)),
         Compression::Gzip => {
-            let mut encoder = GzEncoder::new(&mut into, Level::default());
-            let written = write(&mut encoder)?;
-            encoder.finish().map_err(unwritable)?;
-            written
+            let mut encoder = GzEncoder::new(into, Level::default());
+            (write(&mut encoder)?, encoder.finish())
         }
-        Compression::Zstd => zstd(&mut into, write)?,
+        Compression::Zstd => {
+            let mut encoder = zstd::Encoder::new(into).map_err(unwritable)?;
+            (write(&mut encoder)?, encoder.finish())
+        }
     };
+    let mut into = finished.map_err(unwritable)?;
     into.flush().map_err(unwritable)?;
-    Ok(written)
-}
-
-/// The encoder reads what it compresses, and panics where reading or writing fails: it never sees that here.
-fn zstd<T>(
-    into: &mut (impl Write + Send),
-    write: impl FnOnce(&mut dyn Write) -> Result<T, String>,
-) -> Result<T, String> {
-    let unwritable = |error: io::Error| format!("the archive cannot be written: {error}");
-    let (source, mut sink) = io::pipe().map_err(unwritable)?;
-    std::thread::scope(|threads| {
-        let encoding = threads.spawn(move || {
-            let mut drain = Lasting { into, failed: None };
-            let mut encoder = FrameCompressor::new(CompressionLevel::Fastest);
-            encoder.set_source(Ending(source));
-            encoder.set_drain(&mut drain);
-            encoder.compress();
-            drop(encoder);
-            drain.failed.map_or(Ok(()), Err)
-        });
-        let written = write(&mut sink);
-        drop(sink);
-        match encoding.join() {
-            Ok(Ok(())) => written,
-            // Why nobody read any more comes before that nobody did.
-            Ok(Err(error)) => Err(unwritable(error)),
-            Err(_) => Err("the archive cannot be compressed: the encoder failed".to_owned()),
-        }
-    })
-}
-
-/// A source that ends where it cannot be read.
-struct Ending(io::PipeReader);
-
-impl Read for Ending {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.0.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return Ok(read.unwrap_or(0)),
-            }
-        }
-    }
-}
-
-/// A drain that takes all, and keeps the first error.
-struct Lasting<'a, W> {
-    into: &'a mut W,
-    failed: Option<io::Error>,
-}
-
-impl<W: Write> Write for Lasting<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.failed.is_none()
-            && let Err(error) = self.into.write_all(bytes)
-        {
-            self.failed = Some(error);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    Ok((written, into))
 }
 
 #[cfg(test)]
@@ -167,10 +104,8 @@ mod tests {
     }
 
     fn compressed(compression: Compression) -> Vec<u8> {
-        let mut bytes = Vec::new();
         let all = |into: &mut dyn Write| into.write_all(&text()).map_err(|error| error.to_string());
-        compress(compression, &mut bytes, all).unwrap();
-        bytes
+        compress(compression, Vec::new(), all).unwrap().1
     }
 
     fn read(bytes: Vec<u8>) -> Vec<u8> {
@@ -203,10 +138,10 @@ mod tests {
 
     #[test]
     fn a_full_disk_fails_and_does_not_panic() {
-        let full = File::options().write(true).open("/dev/full").unwrap();
         let all = |into: &mut dyn Write| into.write_all(&text()).map_err(|error| error.to_string());
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-            let told = compress(compression, &full, all).unwrap_err();
+            let full = File::options().write(true).open("/dev/full").unwrap();
+            let told = compress(compression, full, all).unwrap_err();
             assert!(told.contains("No space left"), "{compression:?}: {told}");
         }
     }

@@ -92,15 +92,14 @@ pub(crate) fn write(
     };
     let draft = blobs.join("layer");
     let file = File::create_new(&draft).map_err(told)?;
-    let mut blob = Digesting::new(&file);
-    let uncompressed = compress(compression, &mut blob, |into| {
+    let (uncompressed, blob) = compress(compression, Digesting::new(file), |into| {
         let mut content = Digesting::new(into);
         layer(&mut content)?;
         Ok(content.finish().0)
     })?;
+    let (digest, size, file) = blob.finish();
     // Some file systems say only then that they are full.
     file.sync_data().map_err(told)?;
-    let (digest, size) = blob.finish();
     fs::rename(&draft, blobs.join(hex(&digest))).map_err(told)?;
     let layer = Descriptor { media_type, digest, size };
     let documents = || -> io::Result<String> {
@@ -210,8 +209,9 @@ impl<W: Write> Digesting<W> {
         Self { into, hash: Sha256::new(), size: 0 }
     }
 
-    pub(crate) fn finish(self) -> (String, u64) {
-        (digest(self.hash), self.size)
+    /// The digest and the size of what was written, and what it was written into.
+    pub(crate) fn finish(self) -> (String, u64, W) {
+        (digest(self.hash), self.size, self.into)
     }
 }
 

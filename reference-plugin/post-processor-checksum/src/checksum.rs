@@ -7,7 +7,7 @@ use std::{
 
 use packwire_plugin::{
     ArtifactInfo, Context, Diagnostic, FilesArtifact, InputFate, PostProcess, PostProcessRun, PostProcessed,
-    PostProcessor, Recover, Recovering, Stop, draft, meter, meter::Meter,
+    PostProcessor, Stop, draft, meter, meter::Meter,
 };
 
 use crate::{
@@ -29,18 +29,11 @@ impl PostProcessor for Checksum {
     const SUMMARY: &'static str = "Makes checksums of an artifact's files";
     const DOCUMENTATION: &'static str = "Writes one line for each file into `output`: the checksum, a tab, and \
         the file's name. Lines of the same file and type that are there are replaced, others stay. The input is \
-        kept in any case; the new artifact has its files and the outputs.";
+        kept in any case; the new artifact has its files and the outputs, and whoever destroys it destroys them all, \
+        as with Packer: the files of the input, too.";
 
     fn prepare(&self, config: Config, context: &Context) -> Result<Order, Vec<Diagnostic>> {
         Order::of(config, context)
-    }
-}
-
-impl Recover for Checksum {
-    type Config = Config;
-
-    async fn recover(&self, remembered: &str, _: &Recovering<Config>) -> Result<(), Stop> {
-        draft::recover(remembered)
     }
 }
 

@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 const DEFAULT_OUTPUT: &str = "packer_{{.BuildName}}_{{.BuilderType}}_{{.ChecksumType}}.checksum";
 
-/// Which checksums are made, and where they go.
+/// Which checksums are made, and where they go. The artifact has the files of the input beside the outputs: all of them
+/// go when it is destroyed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(extend("examples" = [
     {"checksum_types": ["sha256"]},
@@ -72,10 +73,8 @@ impl Order {
     pub(crate) fn of(config: Config, context: &Context) -> Result<Self, Vec<Diagnostic>> {
         let Config { checksum_types: types, output } = config;
         let wrong = |what: String| vec![Diagnostic::error(what).at("/output")];
-        if output.contains('\0') {
-            return Err(wrong("a path has no NUL".to_owned()));
-        }
-        let output = Dots::parse(&output, ["BuildName", "BuilderType", "ChecksumType"]).map_err(wrong)?;
+        let output =
+            Dots::parse_path(&output, ["BuildName", "BuilderType", "ChecksumType"]).map_err(wrong)?;
         let working_dir = Path::new(&context.working_dir);
         let outputs = types.iter().map(|one| {
             working_dir.join(output.fill([&context.build_name, &context.builder_type, one.name()]))

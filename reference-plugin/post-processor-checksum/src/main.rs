@@ -21,4 +21,8 @@ mod config;
 mod digests;
 mod lines;
 
-packwire_plugin::serve_post_processor!("checksum", checksum::Checksum, recovering: checksum::Checksum);
+packwire_plugin::serve_post_processor!(
+    "checksum",
+    checksum::Checksum,
+    recovering: packwire_plugin::draft::Recovery::<config::Config>::new()
+);

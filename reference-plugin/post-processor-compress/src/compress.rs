@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use packwire_plugin::{
     Context, Diagnostic, FilesArtifact, InputFate, PostProcess, PostProcessRun, PostProcessed, PostProcessor,
-    Recover, Recovering, Stop, draft, meter,
+    Stop, draft, meter,
 };
 
 use crate::{
@@ -33,14 +33,6 @@ impl PostProcessor for Compress {
 
     fn warnings(&self, config: &Config, _: &Context) -> Vec<Diagnostic> {
         config.needless().into_iter().collect()
-    }
-}
-
-impl Recover for Compress {
-    type Config = Config;
-
-    async fn recover(&self, remembered: &str, _: &Recovering<Config>) -> Result<(), Stop> {
-        draft::recover(remembered)
     }
 }
 

@@ -57,10 +57,7 @@ impl Order {
     pub(crate) fn of(config: Config, context: &Context) -> Result<Self, Vec<Diagnostic>> {
         let Config { output, format, compression_level } = config;
         let wrong = |what: String| vec![Diagnostic::error(what).at("/output")];
-        if output.contains('\0') {
-            return Err(wrong("a path has no NUL".to_owned()));
-        }
-        let output = Dots::parse(&output, ["BuildName", "BuilderType"]).map_err(wrong)?;
+        let output = Dots::parse_path(&output, ["BuildName", "BuilderType"]).map_err(wrong)?;
         let output = output.fill([&context.build_name, &context.builder_type]);
         let format = format.map_or_else(|| Format::by_name(&output), Ok).map_err(wrong)?;
         let level = compression_level.and_then(|level| u32::try_from(level).ok()).filter(|level| *level > 0);

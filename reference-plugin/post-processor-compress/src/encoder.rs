@@ -1,12 +1,9 @@
 //! Bytes that are compressed on their way.
-use std::{
-    io::{self, Read, Write},
-    thread::JoinHandle,
-};
+use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
 use lzma_rust2::{XzOptions, XzWriter};
-use ruzstd::encoding::{CompressionLevel, FrameCompressor};
+use packwire_plugin::zstd;
 
 use crate::format::Compression;
 
@@ -18,7 +15,7 @@ pub(crate) enum Encoder<W: Write + Send + 'static> {
     None(W),
     Gzip(GzEncoder<W>),
     Xz(Box<XzWriter<W>>),
-    Zstd(Zstd<W>),
+    Zstd(zstd::Encoder<W>),
 }
 
 impl<W: Write + Send + 'static> Encoder<W> {
@@ -33,7 +30,7 @@ impl<W: Write + Send + 'static> Encoder<W> {
                 let options = XzOptions::with_preset(level.unwrap_or(USUAL_LEVEL));
                 Self::Xz(Box::new(XzWriter::new(into, options)?))
             }
-            Compression::Zstd => Self::Zstd(Zstd::new(into)?),
+            Compression::Zstd => Self::Zstd(zstd::Encoder::new(into)?),
         })
     }
 
@@ -63,105 +60,10 @@ impl<W: Write + Send + 'static> Write for Encoder<W> {
     }
 }
 
-/// An encoder that reads what it compresses, and panics where reading or writing fails: it gets a thread of its own,
-/// and never sees that.
-pub(crate) struct Zstd<W> {
-    /// Missing when it was written to its end, or can be no more.
-    bytes: Option<io::PipeWriter>,
-    encoding: Option<JoinHandle<io::Result<W>>>,
-}
-
-impl<W: Write + Send + 'static> Zstd<W> {
-    fn new(into: W) -> io::Result<Self> {
-        let (source, bytes) = io::pipe()?;
-        let encoding = std::thread::Builder::new().name("zstd".to_owned()).spawn(move || {
-            let mut drain = Lasting { into, failed: None };
-            let mut encoder = FrameCompressor::new(CompressionLevel::Fastest);
-            let _none_before = (encoder.set_source(Ending(source)), encoder.set_drain(&mut drain));
-            encoder.compress();
-            let Lasting { into, failed } = drain;
-            failed.map_or(Ok(into), Err)
-        })?;
-        Ok(Self { bytes: Some(bytes), encoding: Some(encoding) })
-    }
-
-    fn finish(mut self) -> io::Result<W> {
-        self.ended()
-    }
-
-    /// How the encoder ended, which is told once.
-    fn ended(&mut self) -> io::Result<W> {
-        drop(self.bytes.take());
-        let encoding = self.encoding.take().ok_or_else(|| io::Error::other("the encoder has failed"))?;
-        encoding.join().map_err(|_| io::Error::other("the encoder failed"))?
-    }
-}
-
-impl<W: Write + Send + 'static> Write for Zstd<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written =
-            self.bytes.as_mut().map_or(Err(io::ErrorKind::BrokenPipe.into()), |pipe| pipe.write(bytes));
-        match written {
-            // Nobody reads any more: why not counts.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                Err(self.ended().err().unwrap_or(error))
-            }
-            written => written,
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<W> Drop for Zstd<W> {
-    /// The thread writes into a file that is about to go: it ends first.
-    fn drop(&mut self) {
-        drop(self.bytes.take());
-        if let Some(encoding) = self.encoding.take() {
-            drop(encoding.join());
-        }
-    }
-}
-
-/// A source that ends where it cannot be read.
-struct Ending(io::PipeReader);
-
-impl Read for Ending {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.0.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return Ok(read.unwrap_or(0)),
-            }
-        }
-    }
-}
-
-/// A drain that takes all, and keeps the first error.
-struct Lasting<W> {
-    into: W,
-    failed: Option<io::Error>,
-}
-
-impl<W: Write> Write for Lasting<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.failed.is_none()
-            && let Err(error) = self.into.write_all(bytes)
-        {
-            self.failed = Some(error);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     const ALL: [Compression; 6] = [

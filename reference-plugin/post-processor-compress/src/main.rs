@@ -33,4 +33,8 @@ mod content;
 mod encoder;
 mod format;
 
-packwire_plugin::serve_post_processor!("compress", compress::Compress, recovering: compress::Compress);
+packwire_plugin::serve_post_processor!(
+    "compress",
+    compress::Compress,
+    recovering: packwire_plugin::draft::Recovery::<config::Config>::new()
+);

@@ -49,10 +49,7 @@ impl Order {
     pub(crate) fn of(config: Config, context: &Context) -> Result<Self, Vec<Diagnostic>> {
         let Config { output, strip_path, strip_time, custom_data } = config;
         let wrong = |what: String| vec![Diagnostic::error(what).at("/output")];
-        if output.contains('\0') {
-            return Err(wrong("a path has no NUL".to_owned()));
-        }
-        let output = Dots::parse(&output, ["BuildName", "BuilderType"]).map_err(wrong)?;
+        let output = Dots::parse_path(&output, ["BuildName", "BuilderType"]).map_err(wrong)?;
         let output = output.fill([&context.build_name, &context.builder_type]);
         let output = Path::new(&context.working_dir).join(output);
         Ok(Self { output, strip_path, strip_time, custom_data, context: context.clone() })

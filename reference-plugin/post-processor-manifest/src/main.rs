@@ -21,4 +21,8 @@ mod config;
 mod list;
 mod manifest;
 
-packwire_plugin::serve_post_processor!("manifest", manifest::Manifest, recovering: manifest::Manifest);
+packwire_plugin::serve_post_processor!(
+    "manifest",
+    manifest::Manifest,
+    recovering: packwire_plugin::draft::Recovery::<config::Config>::new()
+);

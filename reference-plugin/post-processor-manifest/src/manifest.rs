@@ -5,8 +5,7 @@ use std::{
 };
 
 use packwire_plugin::{
-    Context, Diagnostic, PostProcess, PostProcessRun, PostProcessed, PostProcessor, Recover, Recovering,
-    Stop, draft,
+    Context, Diagnostic, PostProcess, PostProcessRun, PostProcessed, PostProcessor, Stop, draft,
 };
 
 use crate::{
@@ -28,14 +27,6 @@ impl PostProcessor for Manifest {
 
     fn prepare(&self, config: Config, context: &Context) -> Result<Order, Vec<Diagnostic>> {
         Order::of(config, context)
-    }
-}
-
-impl Recover for Manifest {
-    type Config = Config;
-
-    async fn recover(&self, remembered: &str, _: &Recovering<Config>) -> Result<(), Stop> {
-        draft::recover(remembered)
     }
 }
 

@@ -39,6 +39,14 @@ impl<const N: usize> Dots<N> {
         Ok(Self(pieces))
     }
 
+    /// The same of a path, which has no NUL.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), or that there is a NUL.
+    pub fn parse_path(path: &str, names: [&str; N]) -> Result<Self, String> {
+        if path.contains('\0') { Err("a path has no NUL".to_owned()) } else { Self::parse(path, names) }
+    }
+
     /// The text with its places filled; the values stand in the order of the names.
     pub fn fill(&self, values: [&str; N]) -> String {
         let filled = self.0.iter().map(|piece| match piece {

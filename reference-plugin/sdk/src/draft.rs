@@ -1,8 +1,8 @@
 //! Files that appear whole or not at all, and of which nothing is left after a failure or a crash.
 //!
 //! A file is written under another name, a draft, beside its place, and moved there when it is complete. The host is
-//! told [before](crate::Environment::remember) it is made: what a crash leaves is removed by [`recover`], for which the
-//! component needs a [`Recover`](crate::Recover).
+//! told [before](crate::Environment::remember) it is made: what a crash leaves is removed by [`recover`]. A component that
+//! makes nothing else offers a [`Recovery`]: `serve_post_processor!("list", List, recovering: draft::Recovery::<Config>::new())`.
 //!
 //! ```no_run
 //! # async fn example(run: packwire_plugin::PostProcessRun) -> Result<(), packwire_plugin::Stop> {
@@ -23,13 +23,14 @@ mod made;
 use std::{
     fs::File,
     io,
+    marker::PhantomData,
     path::{Path, PathBuf},
 };
 
 pub use hold::{Hold, hold};
 use made::Made;
 
-use crate::{Diagnostic, Environment, Stop, log};
+use crate::{Diagnostic, Environment, Recover, Recovering, Stop, config::Config, log};
 
 /// Has `fill` write the contents of these files, absolute, into drafts of theirs in the same order, and then puts all of
 /// them in their places: what is there is replaced, with its permission bits kept, and a link is followed. Directories above
@@ -81,6 +82,32 @@ pub fn recover(remembered: &str) -> Result<(), Stop> {
     let made = serde_json::from_str(remembered)
         .map_err(|error| Stop::failed(format!("what was remembered is of no draft: {error}")))?;
     Ok(Drafts(made).undo()?)
+}
+
+/// What removes what crashes left of a component with this configuration, all of whose files are [written](write()) as
+/// drafts.
+#[derive(Debug)]
+pub struct Recovery<C>(PhantomData<fn(C)>);
+
+impl<C> Recovery<C> {
+    /// There is nothing to choose.
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<C> Default for Recovery<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Config + Sync> Recover for Recovery<C> {
+    type Config = C;
+
+    async fn recover(&self, remembered: &str, _: &Recovering<C>) -> Result<(), Stop> {
+        recover(remembered)
+    }
 }
 
 /// What is made for the files. Dropped, all of it goes again.

@@ -89,6 +89,8 @@ mod stop;
 pub mod testing;
 pub mod tree;
 pub mod variables;
+#[cfg(feature = "zstd")]
+pub mod zstd;
 
 pub use builder::{Build, Builder, Built};
 pub use command::Command;
