@@ -1,5 +1,6 @@
 //! What was typed → what is done → the exit code.
 
+mod examine;
 mod progress;
 mod replay;
 mod run;
@@ -15,6 +16,7 @@ use miette::MietteHandlerOpts;
 use crate::subject::SubjectError;
 use crate::suite::SuiteError;
 use crate::transcripts::TranscriptError;
+use crate::wait::WaitError;
 use crate::{explain, spec, supervisor};
 use typed::{Other, Typed};
 
@@ -51,8 +53,10 @@ pub(crate) fn is_a_subcommand(word: &str) -> bool {
 }
 
 const VERIFIED: u8 = 0;
+const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const OURS: u8 = 3;
+const NEVER_ATTACHED: u8 = 4;
 
 /// What ends the command without a verdict.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -74,6 +78,8 @@ enum Failure {
     #[error("the recorded options are not understood: {0}")]
     Recorded(String),
     #[error(transparent)]
+    Wait(#[from] WaitError),
+    #[error(transparent)]
     Spec(#[from] spec::SpecError),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -88,7 +94,7 @@ impl Failure {
             Self::Report { .. } | Self::Recorded(_) => USAGE,
             Self::Suite(SuiteError::Spec(_) | SuiteError::Ours(_)) => OURS,
             Self::Suite(_) => USAGE,
-            Self::Spec(_) | Self::Json(_) | Self::Output(_) => OURS,
+            Self::Wait(_) | Self::Spec(_) | Self::Json(_) | Self::Output(_) => OURS,
         }
     }
 }
@@ -98,9 +104,12 @@ fn act(Typed { run, other }: Typed) -> Result<u8, Failure> {
         Some(Other::List { json: false }) => print(&explain::list(&explain::requirements()?)),
         Some(Other::List { json: true }) => print(&explain::list_json(&explain::requirements()?)?),
         Some(Other::Explain { id }) => print(&explain::explain(&id, &explain::requirements()?)?),
+        Some(Other::Doctor(typed)) => examine::doctor(&typed),
+        Some(Other::Selftest) => examine::selftest(),
         Some(Other::Replay(typed)) => replay::replay(typed),
         Some(Other::Man { subcommand }) => print(&manual(subcommand.as_deref())?),
         Some(Other::Completions { shell }) => print(&completions(shell)),
+        None if run.wait => examine::wait(),
         None => run::run(run),
     }
 }
@@ -119,6 +128,11 @@ fn completions(shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Typed::command(), "conformance", &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+/// Whether the user has not said that colours are unwelcome.
+fn may_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn print(text: &str) -> Result<u8, Failure> {

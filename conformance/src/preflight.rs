@@ -76,7 +76,7 @@ async fn first_meeting(Trial { host, plugin }: &Trial, within: Duration) -> Pref
 }
 
 /// What plugins of Packer's own protocol, and of HashiCorp's library under it, print without their cookie.
-fn speaks_packers_own(printed: &str) -> bool {
+pub(crate) fn speaks_packers_own(printed: &str) -> bool {
     let printed = printed.to_lowercase();
     [
         "do not execute plugins directly",
@@ -87,7 +87,8 @@ fn speaks_packers_own(printed: &str) -> bool {
     .any(|sentence| printed.contains(sentence))
 }
 
-fn introduction(hello: &Hello) -> capnp::Result<Introduction> {
+/// What a hello says of its plugin.
+pub(crate) fn introduction(hello: &Hello) -> capnp::Result<Introduction> {
     let hello = hello.read()?;
     let mut components = Vec::new();
     for offered in hello.get_components()?.iter().take(MOST_COMPONENTS) {

@@ -76,6 +76,14 @@ pub(crate) struct RigJob {
     pub(crate) whole: bool,
 }
 
+impl RigJob {
+    /// A job that is no check's: nothing is stretched, nothing was declared.
+    pub(crate) fn by_hand(subject: Subject) -> Self {
+        let patience = Duration::from_secs(10);
+        Self { subject, slow: 1.0, patience, seed: 1, scenario: None, offered: Vec::new(), whole: false }
+    }
+}
+
 /// A process, and the host that it was started for, if any.
 type Start = (Rc<Plugin>, Option<Rc<Host>>);
 

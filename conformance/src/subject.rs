@@ -59,6 +59,15 @@ impl Subject {
         Ok(Self { program, arguments, typed, variables: variables.collect() })
     }
 
+    /// A program of the suite's own choice.
+    pub(crate) fn fixed(program: &Path, arguments: &[&str]) -> Self {
+        let words = std::iter::once(program.to_string_lossy().into_owned());
+        let typed = words.chain(arguments.iter().map(|word| (*word).to_owned())).collect();
+        let arguments = arguments.iter().map(OsString::from).collect();
+        let variables = KEPT.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)));
+        Self { program: program.to_owned(), arguments, typed, variables: variables.collect() }
+    }
+
     /// What of our environment it gets, beside what a check adds.
     pub fn environment(&self) -> Vec<(OsString, OsString)> {
         self.variables.clone()

@@ -18,6 +18,7 @@ use crate::rig::{self, RigJob};
 use crate::scenario::ScenarioError;
 use crate::select::{self, SelectError};
 use crate::spec::{self, Level, Party, Seen, SpecError};
+use crate::step::Step;
 use crate::subject::Subject;
 use crate::supervisor::{self, Answer, Job, SupervisorError, Task};
 use crate::{checks, report};
@@ -332,8 +333,23 @@ async fn supervise(context: &Context<'_>, task: Task) -> Result<Answer, Supervis
     Ok(supervisor::supervised(&job, within, memory).await?)
 }
 
+/// Has a supervisor go through something step by step.
+pub(crate) async fn steps(subject: &Subject, task: Task, within: Duration) -> Result<Vec<Step>, SuiteError> {
+    rig::become_subreaper().map_err(|error| SuiteError::Ours(error.to_string()))?;
+    let ours = |error: &dyn std::fmt::Display| SuiteError::Ours(error.to_string());
+    let root = fresh_directory().map_err(|error| ours(&error))?;
+    let job = Job { task, rig: RigJob::by_hand(subject.clone()), root: root.path().to_owned() };
+    let answer = supervisor::supervised(&job, OVERRUN + within, &Memory::default()).await;
+    rig::end_descendants(rig::own_pid(), &[]);
+    match answer {
+        Ok(Answer::Steps(steps)) => Ok(steps),
+        Ok(_) => Err(SuiteError::Ours(OTHER_QUESTION.to_owned())),
+        Err(error) => Err(ours(&error)),
+    }
+}
+
 /// Where TMPDIR says, unless that is too long: the path of a socket has at most 100 bytes.
-fn fresh_directory() -> io::Result<tempfile::TempDir> {
+pub(crate) fn fresh_directory() -> io::Result<tempfile::TempDir> {
     let wanted = std::env::temp_dir();
     let root = if wanted.as_os_str().len() <= LONGEST_ROOT { wanted } else { PathBuf::from("/tmp") };
     tempfile::Builder::new().prefix("pwc-").rand_bytes(8).tempdir_in(root)

@@ -16,10 +16,11 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::{Outcome, Stop};
-use crate::checks;
 use crate::memory::Memory;
 use crate::preflight::{self, Preflight};
 use crate::rig::{self, Program, Rig, RigJob, Started, own_pid};
+use crate::step::Step;
+use crate::{checks, doctor, selftest};
 
 /// The hidden argument that makes this suite a supervisor.
 pub const SUPERVISE: &str = "__supervise";
@@ -42,6 +43,10 @@ pub(crate) enum Task {
     Check(String),
     /// See whether the program attaches at all.
     Preflight { within: Duration },
+    /// Go through the attach of the program step by step.
+    Doctor { within: Duration },
+    /// Go through what the suite needs of the machine.
+    Selftest,
     /// Be a host in session until killed; there is no answer.
     Host,
 }
@@ -51,6 +56,7 @@ pub(crate) enum Task {
 pub(crate) enum Answer {
     Check(Outcome),
     Preflight(Preflight),
+    Steps(Vec<Step>),
 }
 
 /// Why a supervisor gave no answer.
@@ -201,6 +207,8 @@ async fn run(job: Job) -> io::Result<Answer> {
     let rig = Rig::new(rig, &root)?;
     match task {
         Task::Preflight { within } => Ok(Answer::Preflight(preflight::meet(rig, within).await)),
+        Task::Doctor { within } => Ok(Answer::Steps(doctor::examine(rig, within).await)),
+        Task::Selftest => Ok(Answer::Steps(selftest::examine(rig).await)),
         Task::Host => {
             Err(rig.host_until_killed().await.err().unwrap_or_else(|| io::Error::other("the host has ended")))
         }

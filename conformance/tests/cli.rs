@@ -130,6 +130,38 @@ fn a_plugin_may_be_called_list() {
 }
 
 #[test]
+fn the_doctor_says_what_to_do_first() {
+    let place = tempfile::tempdir().unwrap();
+    let told = |name: &str, text: &str| {
+        let path = script(place.path(), name, &format!("#!/bin/sh\n{text}\n"));
+        conformance(&["doctor", "--within", "1", path.to_str().unwrap()])
+    };
+    let all = [
+        told("silent", "exec sleep 1000"),
+        told("unfit", "echo 'the address is unusable' >&2; exit 2"),
+        told("old", "echo 'This binary is a plugin. These are not meant to be executed directly.'; exit 1"),
+        conformance(&["doctor", "/no/such/plugin"]),
+    ];
+    let all = all.join("--\n").replace(place.path().to_str().unwrap(), "[place]");
+    insta::with_settings!({ filters => [(r"process \d+", "process [pid]")] }, {
+        insta::assert_snapshot!(all);
+    });
+}
+
+#[test]
+fn this_machine_has_what_the_suite_needs() {
+    insta::assert_snapshot!(conformance(&["selftest"]));
+}
+
+#[test]
+fn a_machine_without_room_for_temporary_files_is_told_so() {
+    let told = command::below(Path::new("/proc/self"), &["selftest"]);
+    insta::with_settings!({ filters => [("pwc-[A-Za-z0-9]+", "pwc-[random]")] }, {
+        insta::assert_snapshot!(told);
+    });
+}
+
+#[test]
 fn usage_is_checked_before_the_program_is_looked_for() {
     let slip = conformance(&["--only", "exit.leav", "/bin/true"]);
     let nothing = conformance(&["--skip", "*", "/bin/true"]);

@@ -10,9 +10,12 @@
 mod programs;
 mod support;
 
+use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use programs::faulty;
 use serde_json::Value;
@@ -193,7 +196,12 @@ fn without_skipped(xml: &str) -> String {
 }
 
 /// What differs from run to run.
-const FILTERS: [(&str, &str); 6] = [
+const FILTERS: [(&str, &str); 10] = [
+    // The more rules there are, the fewer of them are tried here.
+    (r"<testsuite name=.*>\n</testsuite>\n", ""),
+    (r#"tests="\d+"(.*) skipped="\d+""#, r#"tests="[n]"$1 skipped="[n]""#),
+    (r"of \d+ rules", "of [n] rules"),
+    (r"\d+ skipped", "[n] skipped"),
     (r"[^ \n`]*/packer-builder-green", "packer-builder-green"),
     (r"(?m)^ *\d+ ms  link .*\n( *\d+ ms  link .*\n)*", "[transcript]\n"),
     (r#"time="[0-9.]+""#, r#"time="[s]""#),
@@ -233,6 +241,57 @@ fn a_program_that_never_attached_is_red_on_every_server() {
     assert!(read.descendants().any(|node| node.has_tag_name("failure")), "{}", said.text);
     let said = on(&["--format", "markdown"], &["/bin/true".as_ref()]);
     assert!(said.text.contains("**not tested, the program never attached**"), "{}", said.text);
+}
+
+#[test]
+fn the_doctor_goes_through_a_whole_session() {
+    let doctor = |manner: &str| {
+        let said = typed([
+            OsStr::new("doctor"),
+            "--within".as_ref(),
+            "10".as_ref(),
+            faulty().as_os_str(),
+            manner.as_ref(),
+        ]);
+        format!("exit {}\n{}{}", said.code.unwrap(), said.text, said.errors)
+    };
+    let all = ["green", "exit-1-on-leave", "waits-for-stdin", "duplicate-component"].map(doctor).join("--\n");
+    insta::with_settings!({ filters => DOCTOR.to_vec() }, { insta::assert_snapshot!(all) });
+}
+
+/// What differs from run to run.
+const DOCTOR: [(&str, &str); 4] = [
+    (r"[^ \n`]*/packer-builder-green", "packer-builder-green"),
+    (r"unix:[^,]*", "unix:[path]"),
+    (r"\d+ ms", "[n] ms"),
+    (r"process \d+", "process [pid]"),
+];
+
+#[test]
+fn a_plugin_that_is_started_by_hand_is_waited_for_and_heard() {
+    #[expect(clippy::disallowed_methods, reason = "this test plays a person with two terminals")]
+    let mut host = Command::new(env!("CARGO_BIN_EXE_conformance"))
+        .arg("--wait")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let variables: Vec<(String, String)> = lines.by_ref().take(3).map(|line| variable(&line)).collect();
+    #[expect(clippy::disallowed_methods, reason = "this test plays a person with two terminals")]
+    let mut plugin =
+        Command::new(faulty()).arg("green").envs(variables).stderr(Stdio::null()).spawn().unwrap();
+    let met = lines.by_ref().find(|line| line.starts_with("attached: ")).unwrap();
+    assert!(met.starts_with("attached: green 0.1.0, with builder green"), "{met}");
+    host.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert_eq!(lines.last().as_deref(), Some("it is gone"));
+    assert_eq!((host.wait().unwrap().code(), plugin.wait().unwrap().code()), (Some(0), Some(0)));
+}
+
+/// `export NAME='value'`
+fn variable(line: &str) -> (String, String) {
+    let (name, value) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
+    (name.to_owned(), value.trim_matches('\'').to_owned())
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::progress::Line;
 use super::typed::{Format, RunArgs, Weakest};
-use super::{Failure, print};
+use super::{Failure, may_colour, print};
 use crate::expect::{self, Expectations};
 use crate::report;
 use crate::scenario::Scenario;
@@ -32,8 +32,7 @@ pub(super) fn run(typed: RunArgs) -> Result<u8, Failure> {
     if let Some(path) = &write_expect {
         expect::write(path, &run.results, run.options.expect.as_ref()).map_err(SuiteError::from)?;
     }
-    let colour =
-        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = std::io::stdout().is_terminal() && may_colour();
     print(&written(format, run, subject, colour)?)?;
     Ok(crate::ending::of(run).code())
 }

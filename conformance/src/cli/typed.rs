@@ -92,8 +92,12 @@ pub(super) struct RunArgs {
     /// Keep all messages and the log of every check in this directory, one file each; `replay` shows them.
     #[arg(long, value_name = "DIR")]
     pub(super) transcripts: Option<PathBuf>,
+    /// Run nothing: print the three variables, wait for a plugin that is started by hand, under a debugger for example,
+    /// and show every message of its session.
+    #[arg(long, conflicts_with = "plugin", exclusive = true)]
+    pub(super) wait: bool,
     /// The program that is the plugin, and its arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_names = ["PLUGIN", "ARGS"])]
+    #[arg(required_unless_present = "wait", trailing_var_arg = true, allow_hyphen_values = true, value_names = ["PLUGIN", "ARGS"])]
     pub(super) plugin: Vec<OsString>,
 }
 
@@ -110,12 +114,16 @@ pub(super) enum Other {
         /// Its id, such as `exit.leave`.
         id: String,
     },
+    /// Goes through the attach of a plugin step by step, and says what to do where it fails: for the first hour.
+    Doctor(DoctorArgs),
+    /// Tries whether this machine has what the suite needs.
+    Selftest,
     /// Shows what `--transcripts` kept, or tries the same checks again.
     Replay(ReplayArgs),
     /// Prints the manual page, for `man -l -`.
     Man {
         /// The subcommand that it is about [default: the whole command].
-        #[arg(value_parser = ["list", "explain", "replay", "man", "completions"])]
+        #[arg(value_parser = ["list", "explain", "doctor", "selftest", "replay", "man", "completions"])]
         subcommand: Option<String>,
     },
     /// Prints the completions of a shell.
@@ -123,6 +131,16 @@ pub(super) enum Other {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// How many seconds the plugin has to connect.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = factor)]
+    pub(super) within: f64,
+    /// The program that is the plugin, and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_names = ["PLUGIN", "ARGS"])]
+    pub(super) plugin: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

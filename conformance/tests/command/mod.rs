@@ -20,11 +20,19 @@ pub(crate) fn conformance(arguments: &[&str]) -> String {
 
 /// The same from a directory that is also the first of the PATH.
 pub(crate) fn in_(directory: &Path, arguments: &[&str]) -> String {
-    let output =
-        command(arguments).current_dir(directory).env("PATH", path_with(directory)).output().unwrap();
+    told(command(arguments).current_dir(directory).env("PATH", path_with(directory)))
+}
+
+fn told(command: &mut Command) -> String {
+    let output = command.output().unwrap();
     let code = output.status.code().map_or_else(|| output.status.to_string(), |code| code.to_string());
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     constant(&format!("exit {code}\n{out}{err}"))
+}
+
+/// The same with another directory for temporary files.
+pub(crate) fn below(temp: &Path, arguments: &[&str]) -> String {
+    told(command(arguments).env("TMPDIR", temp))
 }
 
 /// A run that is not awaited, with another directory for temporary files.
