@@ -17,7 +17,7 @@ from .communicator import TYPE, Communicator
 from .config import DIALECT, VARIABLES, prepare, schema
 from .files import remove
 from .log import log
-from .machine import Machine, user
+from .machine import Machine, hidden, user
 from .problems import Cancelled, Failed, Problem, need, read_outcome, settle, what_failed
 from .recovery import TarballRecovery
 from .schema import builder
@@ -115,7 +115,7 @@ class TarballBuilder(builder.ImageBuilder.Server):
             place, on_error = Path(context.workingDir), str(context.onError)
             return TarballBuild(self._runs, Wanted(**wanted), place, context.force, on_error)
 
-        prepare(_context, config, SCHEMA, "build", make)
+        prepare(_context, config, SCHEMA, "build", make, hidden)
 
 
 class TarballBuild(builder.Build.Server):

@@ -47,17 +47,22 @@ def schema(properties: dict, required: list[str], examples: list[dict]) -> dict:
 
 
 def prepare(call, config: str, schema: dict, result: str, make, beyond=lambda wanted: ()) -> None:
-    """Answers a call of `prepare`: with all problems together, or with what `make` makes of it.
+    """Answers a call of `prepare`: with all problems together, and with what `make` makes of the
+    configuration if none of them is an error.
 
-    `beyond` finds what a schema cannot say.
+    `beyond` finds what a schema cannot say, warnings among it.
     """
     tidy()
     wanted, problems = read(config, schema)
-    problems = problems or [*beyond(wanted)]
-    if problems:
-        write_problems(call.results.init("diagnostics", len(problems)), problems)
-    else:
+    problems = problems or [*beyond(wanted)][:MOST_PROBLEMS]
+    write_problems(call.results.init("diagnostics", len(problems)), problems)
+    if all(problem.severity == "warning" for problem in problems):
         setattr(call.results, result, make(wanted))
+
+
+def warning(summary: str, *keys) -> Problem:
+    """Something that is allowed, and probably not what was meant."""
+    return Problem(summary, pointer(*keys), severity="warning")
 
 
 def read(text: str, schema: dict) -> tuple[dict, list[Problem]]:

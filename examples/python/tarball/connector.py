@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .communicator import TYPE, Communicator
 from .config import VARIABLES, prepare, schema
-from .machine import Machine
+from .machine import Machine, hidden
 from .problems import Cancelled, Failed, Problem, need, settle
 from .schema import connector
 from .services import temporary_directory
@@ -59,7 +59,7 @@ class DirectoryConnector(connector.Connector.Server):
         def make(wanted: dict) -> Connection:
             return Connection(self._runs, Wanted(**wanted), Path(context.workingDir))
 
-        prepare(_context, config, SCHEMA, "connection", make)
+        prepare(_context, config, SCHEMA, "connection", make, hidden)
 
 
 class Connection(connector.Connection.Server):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import capnp
 
-from .config import prepare, schema
+from .config import prepare, schema, warning
 from .log import log
 from .problems import Cancelled, Failed, Problem, need, settle_done
 from .remote import Remote
@@ -109,6 +109,9 @@ def beyond(wanted: dict):
             re.compile(pattern)
         except re.error as problem:
             yield Problem(f"item {index + 1} of remove is no regular expression: {problem}", f"/remove/{index}")
+    for index, line in enumerate(wanted["lines"]):
+        if line in wanted["lines"][:index]:
+            yield warning(f"item {index + 1} of lines is there before; it will stand in the file once", "lines", index)
 
 
 class Provision(provisioner.Provision.Server):

@@ -7,9 +7,16 @@ import pwd
 import sys
 from pathlib import Path
 
+from .config import warning
 from .problems import Failed, Problem
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def hidden(config: dict):
+    """Warns of variables by which commands would no longer find what a machine has for them."""
+    for key in (key for key in ("HOME", "TMPDIR") if key in config["environment"]):
+        yield warning(f"the machine's own {key} is hidden from its commands", "environment", key)
 
 
 class Machine:

@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 
 from .command import Group, Output
-from .config import DIALECT, TEXT, VARIABLES, prepare, schema
+from .config import DIALECT, TEXT, VARIABLES, prepare, schema, warning
 from .json_text import read_value
 from .problems import Cancelled, Failed, Problem, need, printable, settle
 from .schema import data_source
@@ -111,8 +111,11 @@ class ProgramSource(data_source.DataSource.Server):
 def beyond(wanted: dict):
     for key in (key for key in wanted["secrets"] if key in wanted["environment"]):
         yield Problem(f"the variable {key} is given as a secret, too", f"/environment/{key}")
-    if not wanted["command"][0]:
+    program, *arguments = wanted["command"]
+    if not program:
         yield Problem("the program has no name", "/command/0")
+    if " " in program and not arguments:
+        yield warning(f"the program is called {program!r}, with a blank: no shell takes it apart", "command", 0)
 
 
 class Query(data_source.Query.Server):

@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from tarball import builder, config, connector, lines, program
+from tarball import builder, config, connector, lines, machine, program
 
 SCHEMAS = [each.SCHEMA for each in (builder, connector, lines, program)]
 
@@ -37,6 +37,17 @@ class Configuration(unittest.TestCase):
     def test_a_target_that_is_no_archive_is_refused(self):
         for target in ("", "/", ".tgz", "a.zip", "a.tgz/", "a.tgz\n", 1, None):
             self.assertEqual(self.paths({"target": target}), ["/target"], target)
+
+    def test_what_is_odd_is_a_warning(self):
+        for component, given, path in (
+            (builder, {"target": "a.tgz", "environment": {"HOME": "/"}}, "/environment/HOME"),
+            (lines, {"path": "a", "lines": ["b", "c", "b"]}, "/lines/2"),
+            (program, {"command": ["git describe"]}, "/command/0"),
+        ):
+            wanted, problems = config.read(json.dumps(given), component.SCHEMA)
+            self.assertEqual(problems, [])
+            beyond = getattr(component, "beyond", machine.hidden)
+            self.assertEqual([(each.path, each.severity) for each in beyond(wanted)], [(path, "warning")])
 
     def test_true_is_no_number(self):
         self.assertEqual(self.paths({"target": "a.tgz", "compression": True}), ["/compression"])
