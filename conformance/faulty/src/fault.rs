@@ -402,6 +402,8 @@ faults! {
         SkipsHook,
         /// It lends the hook a communicator that answers nothing.
         DeadCommunicator,
+        /// Its machine answers nothing while it waits for the hook.
+        SingleThreadDeadlock,
     }
     "builder.hook-failure" {
         /// It answers an artifact although the provisioning failed.

@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "Provisioners run when the builder says so; a builder that forgets it makes an empty image.",
         seen: "The hook that is lent counts its calls and calls back the communicator that it is given.",
         budgets: &[],
-        mutants: &["skips-hook", "dead-communicator"],
+        mutants: &["skips-hook", "dead-communicator", "single-thread-deadlock"],
         lasts: MOMENT,
         run: |rig| Box::pin(hook_once(rig)),
     },

@@ -38,7 +38,6 @@ impl hook::Server for Hook {
         let lent = params.get()?;
         let event = text(lent.get_event())?;
         let number = stage.diary.begin(self.lane, "Hook.run", event.clone(), 0);
-        self.write_down(lent).await?;
         let cancellation = lent.get_cancellation();
         let stopped = async {
             match cancellation {
@@ -46,11 +45,15 @@ impl hook::Server for Hook {
                 _ => std::future::pending().await,
             }
         };
+        let worked = async {
+            self.write_down(lent).await?;
+            stage.hook.pass().await
+        };
         let mut outcome = results.get().init_outcome();
         tokio::select! {
             biased;
-            passed = stage.hook.pass() => {
-                passed?;
+            worked = worked => {
+                worked?;
                 match (event.as_str(), stage.provisioning.get()) {
                     ("packer_provision", HookAnswer::Failed) => {
                         let mut diagnostic = outcome.init_failed(1).get(0);
@@ -76,9 +79,11 @@ impl Hook {
         note("Hook.ui", if lent.has_ui() { "there" } else { "null" }.to_owned());
         if lent.has_communicator() {
             let request = lent.get_communicator()?.info_request();
-            let told = match request.send().promise.await {
-                Ok(_) => "alive".to_owned(),
-                Err(error) => format!("dead: {}", error.extra),
+            // The plugin waits for our answer: a call that comes meanwhile is not to wait for that.
+            let told = match tokio::time::timeout(self.stage.info_within, request.send().promise).await {
+                Ok(Ok(_)) => "alive".to_owned(),
+                Ok(Err(error)) => format!("dead: {}", error.extra),
+                Err(_) => "silent while the hook runs".to_owned(),
             };
             note("Hook.communicator", told);
         }

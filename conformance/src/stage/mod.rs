@@ -18,6 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -38,6 +39,8 @@ pub(crate) use stream::{Sink, pour, pour_at_once, write};
 
 /// A text that is hard to keep intact: beyond ASCII, beyond 16 bits, combining, of two directions, with quotes.
 pub(crate) const TEXT: &str = "Grüße 緑 🌿 e\u{301} ﬁ שלום I\u{307}";
+/// How long `info` of a communicator may take.
+const INFO: Duration = Duration::from_secs(10);
 /// A text that must not be seen.
 pub(crate) const SECRET: &str = "kAn4r1eNv0g3l-packwire";
 
@@ -78,6 +81,8 @@ pub(crate) struct Stage {
     /// A fresh directory of this run.
     pub(crate) directory: PathBuf,
     pub(crate) part: Part,
+    /// How long a communicator of the plugin's may take to tell about itself.
+    info_within: Duration,
     /// Communicators that are in use as long as the stage is.
     kept: RefCell<Vec<Opened>>,
     steps: Cell<usize>,
@@ -111,6 +116,7 @@ impl Stage {
             received: RefCell::default(),
             directory,
             part: part.clone(),
+            info_within: rig.stretch(info_within(part)),
             kept: RefCell::default(),
             steps: Cell::default(),
             writes_seen: Cell::default(),
@@ -231,6 +237,11 @@ impl Stage {
         self.diary.end(number);
         passed
     }
+}
+
+/// As long as the limits say, and short enough for the run to end in its time, where that is short.
+fn info_within(part: &Part) -> Duration {
+    part.within.map_or(INFO, |within| INFO.min(Duration::from_secs_f64(within / 4.0)))
 }
 
 fn revoked() -> capnp::Error {

@@ -119,8 +119,10 @@ impl Build {
             return Ok(None);
         }
         self.look_into_cache(lent).await?;
-        if self.green.manner.commits(Fault::DeadCommunicator) {
-            return Ok(Some(capnp_rpc::new_client(Dead)));
+        match self.green.manner.fault() {
+            Some(Fault::DeadCommunicator) => return Ok(Some(capnp_rpc::new_client(Dead))),
+            Some(Fault::SingleThreadDeadlock) => return Ok(Some(capnp_rpc::new_client(Deaf))),
+            _ => {}
         }
         let mut request = lent.get_environment()?.communicator_request();
         request.get().set_type("ssh");
@@ -301,3 +303,16 @@ impl Drop for Draft {
 struct Dead;
 
 impl communicator::Server for Dead {}
+
+/// A machine of a plugin that does one thing at a time.
+struct Deaf;
+
+impl communicator::Server for Deaf {
+    async fn info(
+        self: Rc<Self>,
+        _params: communicator::InfoParams,
+        _results: communicator::InfoResults,
+    ) -> Result<(), capnp::Error> {
+        std::future::pending().await
+    }
+}
