@@ -1,5 +1,7 @@
 //! `list` and `explain`: what the suite knows, without a plugin.
 
+mod snippets;
+
 use serde::Serialize;
 
 use crate::check::{Check, Class, Requirement};
@@ -85,6 +87,9 @@ pub(crate) fn explain(id: &str, requirements: &[Requirement]) -> Result<String, 
             paragraph("Faults that prove the check", &check.mutants.join(", "));
         }
         None => paragraph("How it is seen", &unseen(requirement)),
+    }
+    for snippet in snippets::of(id) {
+        paragraph(&snippet.heading, &snippet.code.join("\n  "));
     }
     paragraph("In the specification", &format!("SPEC.md#{}, after the line r[{id}]", requirement.anchor()));
     Ok(text)

@@ -202,7 +202,7 @@ fn all_checks_are_listed_for_programs() {
 
 #[test]
 fn a_requirement_is_explained() {
-    let told =
-        ["launch.not-a-host", "host.token-fresh", "launch.not-a-hos"].map(|id| conformance(&["explain", id]));
+    let told = ["launch.not-a-host", "attach.patient", "host.token-fresh", "launch.not-a-hos"]
+        .map(|id| conformance(&["explain", id]));
     insta::assert_snapshot!(told.join("--\n"));
 }
