@@ -7,6 +7,7 @@ mod process;
 mod schema_files;
 mod stale;
 mod trace;
+mod transcript;
 mod vectors;
 
 use clap::{Parser, Subcommand};
@@ -27,6 +28,8 @@ enum Chore {
     Vectors(vectors::Args),
     /// Compare the rules of SPEC.md with the checks and the faults
     Trace(trace::Args),
+    /// Compare what plugins and host say in a small build with the transcript in SPEC.md
+    Transcript(transcript::Args),
     /// Build a template through plugin processes, and run the suite on those plugins
     Demo,
     /// Print the five numbers by which the shape of the code is watched
@@ -38,6 +41,7 @@ fn main() -> miette::Result<()> {
         Chore::Codegen(args) => codegen::run(&args)?,
         Chore::Vectors(args) => vectors::run(&args)?,
         Chore::Trace(args) => trace::run(&args)?,
+        Chore::Transcript(args) => transcript::run(&args)?,
         Chore::Demo => demo::run()?,
         Chore::Numbers => numbers::run()?,
     }

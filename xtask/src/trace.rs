@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::process::{self, ProcessError};
 use crate::schema_files::{self, FileError};
+pub(crate) use document::{Block, blocks};
 use lists::Lists;
 use rules::RuleError;
 
