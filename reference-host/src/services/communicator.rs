@@ -126,6 +126,8 @@ impl Communicator for Wrapped {
         if let Some(feeding) = feeding {
             feeding.abort();
         }
+        // A plugin that is gone has closed it.
+        drop(process.close().await);
         match exit {
             Ok(exit) => exit,
             Err(broken) => Exit::Lost(self.told(broken).await),
@@ -184,6 +186,8 @@ impl Communicator for Wrapped {
         let outcome = tunnel.run(offered, cancellation.offer()).await;
         drop(carrying.await);
         feeding.abort();
+        // A plugin that is gone has closed it.
+        drop(tunnel.close().await);
         match outcome {
             Ok(outcome) => outcome,
             Err(broken) => Outcome::failed(self.told(broken).await),

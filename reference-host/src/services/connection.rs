@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use packwire_wire::{
     ConnectionLent, ConnectionOutcome, Context, Diagnostic, OfferedCommunicator, Prepared, RemoteCapability,
-    RemoteCommunicator, RemoteConnector,
+    RemoteCommunicator, RemoteConnection, RemoteConnector,
 };
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ impl Services {
         let services = self.of_connector(kind, &plugin, &running, &config)?;
         self.connecting(services.clone());
         match services.open(kind, &running, &connector, config).await {
-            Ok(communicator) => Ok(self.lend(running, communicator)),
+            Ok((communicator, connection)) => Ok(self.lend(running, communicator, connection)),
             Err(diagnostics) => {
                 services.take_holdings_back().await;
                 Err(diagnostics)
@@ -66,7 +66,7 @@ impl Services {
         running: &Running,
         connector: &RemoteConnector,
         config: String,
-    ) -> Result<RemoteCommunicator, Vec<Diagnostic>> {
+    ) -> Result<(RemoteCommunicator, RemoteConnection), Vec<Diagnostic>> {
         let context = Context { component_type: kind.to_owned(), ..self.0.context.clone() };
         let prepared = match connector.prepare(config, context).await {
             Ok(prepared) => prepared,
@@ -81,16 +81,24 @@ impl Services {
             environment: self.offer(),
             cancellation: self.0.cancelled.clone(),
         };
-        match connection.open(lent).await {
-            Ok(ConnectionOutcome::Communicator(communicator)) => Ok(communicator),
-            Ok(ConnectionOutcome::Failed(diagnostics)) => Err(diagnostics),
-            Ok(ConnectionOutcome::Cancelled) => Err(refused("it was cancelled")),
-            Err(broken) => Err(told(running.explain(broken).await)),
-        }
+        let problems = match connection.open(lent).await {
+            Ok(ConnectionOutcome::Communicator(communicator)) => return Ok((communicator, connection)),
+            Ok(ConnectionOutcome::Failed(diagnostics)) => diagnostics,
+            Ok(ConnectionOutcome::Cancelled) => refused("it was cancelled"),
+            Err(broken) => told(running.explain(broken).await),
+        };
+        // A plugin that is gone has closed it.
+        drop(connection.close().await);
+        Err(problems)
     }
 
-    fn lend(&self, running: Arc<Running>, communicator: RemoteCommunicator) -> OfferedCommunicator {
-        self.opened(communicator.clone());
+    fn lend(
+        &self,
+        running: Arc<Running>,
+        communicator: RemoteCommunicator,
+        connection: RemoteConnection,
+    ) -> OfferedCommunicator {
+        self.opened(communicator.clone(), connection);
         OfferedCommunicator::new(Wrapped::new(communicator, running))
     }
 }

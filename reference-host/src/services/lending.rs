@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use packwire_wire::{Context, Diagnostic, OfferedEnvironment, OnError, RemoteCommunicator};
+use packwire_wire::{Context, Diagnostic, OfferedEnvironment, OnError, RemoteCommunicator, RemoteConnection};
 use tokio::sync::{RwLock, RwLockReadGuard};
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +42,7 @@ pub(super) struct Lending {
     /// Held by each request while it is dealt with: what is being given is taken back, too.
     requests: RwLock<()>,
     user: OnceLock<User>,
-    open: Mutex<Vec<RemoteCommunicator>>,
+    open: Mutex<Vec<(RemoteCommunicator, RemoteConnection)>>,
     /// The runs of connectors, whose holdings last as long as the communicators that they opened.
     connectors: Mutex<Vec<Services>>,
     written: Mutex<Vec<Line>>,
@@ -123,9 +123,10 @@ impl Services {
     /// Takes back all that is still out.
     pub(super) async fn give_back(&self) {
         self.end_requests().await;
-        for communicator in taken(&self.0.open) {
-            // A plugin that is gone has closed it.
+        for (communicator, connection) in taken(&self.0.open) {
+            // A plugin that is gone has closed both.
             drop(communicator.close().await);
+            drop(connection.close().await);
         }
         for connector in taken(&self.0.connectors) {
             connector.take_holdings_back().await;
@@ -158,8 +159,8 @@ impl Services {
         user.ok_or_else(|| refused("nothing that outlives a crash is lent to this run"))
     }
 
-    pub(super) fn opened(&self, communicator: RemoteCommunicator) {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).push(communicator);
+    pub(super) fn opened(&self, communicator: RemoteCommunicator, connection: RemoteConnection) {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).push((communicator, connection));
     }
 
     pub(super) fn connecting(&self, connector: Self) {
