@@ -339,6 +339,14 @@ faults! {
         /// It crashes when a field that it uses is missing.
         PanicsOnShortStruct,
     }
+    "evolve.unknown-end" {
+        /// It leaves as if all were well when it does not know why its session is over.
+        LeavesAtUnknownEnd,
+    }
+    "evolve.unknown-variant" {
+        /// It takes an answer that it does not know for a good one.
+        UnknownVariantAsDefault,
+    }
     "evolve.unknown-capabilities" {
         /// It keeps the capabilities that it does not use.
         LeaksUnknownCaps,

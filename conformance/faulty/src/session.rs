@@ -67,7 +67,7 @@ async fn session(launch: &Launch, manner: Manner) -> Ending {
         return ending;
     }
     match attach(&host, launch, manner).await {
-        Ok(answer) => ended(&answer),
+        Ok(answer) => ended(&answer, manner),
         Err(error) => broken(&error),
     }
 }
@@ -116,9 +116,10 @@ async fn attach(host: &host::Client, launch: &Launch, manner: Manner) -> Result<
     }
 }
 
-fn ended(answer: &Answer) -> Ending {
+fn ended(answer: &Answer, manner: Manner) -> Ending {
     match read(answer) {
         Ok(ending) => ending,
+        Err(_) if manner.commits(Fault::LeavesAtUnknownEnd) => Ending::Left,
         Err(error) => Ending::Rejected(error.to_string()),
     }
 }

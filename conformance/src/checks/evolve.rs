@@ -1,5 +1,7 @@
 //! Evolution.
 
+mod members;
+
 use std::time::{Duration, Instant};
 
 use super::prepare::schema_of;
@@ -12,6 +14,8 @@ use crate::talk::shape::Shape;
 const MOMENT: Duration = Duration::from_millis(100);
 /// How soon a capability is released that nobody uses.
 const RELEASE: Duration = Duration::from_secs(5);
+/// How soon a plugin exits whose session is over.
+const ENDS: Duration = Duration::from_secs(5);
 /// The id of the first capability that no plugin knows.
 const UNKNOWN: u32 = 77;
 
@@ -34,11 +38,35 @@ pub(super) const CHECKS: &[Check] = &[
         class: Class::Declared,
         title: "takes what is missing for its default",
         why: "An older peer does not know the later fields and sends shorter structs.",
-        seen: "prepare is called with an empty context, and with none.",
+        seen: "prepare is called with an empty context, with none, and without any parameters.",
         budgets: &[],
         mutants: &["panics-on-short-struct"],
         lasts: MOMENT,
-        run: |rig| Box::pin(shaped(rig, &[Shape::Shorter, Shape::Missing])),
+        run: |rig| Box::pin(shaped(rig, &[Shape::Shorter, Shape::Missing, Shape::Nothing])),
+    },
+    Check {
+        id: "evolve.unknown-end",
+        level: Level::Must,
+        class: Class::Any,
+        title: "takes an unknown end of the session for a lost one",
+        why: "A later host may end sessions in ways that an older plugin cannot know; it did not say that all is well.",
+        seen: "`attach` is answered with a member that nobody knows, and with `unset`.",
+        budgets: &[Budget { what: "from the answer to the exit", limit: ENDS }],
+        mutants: &["leaves-at-unknown-end"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(members::unknown_end(rig)),
+    },
+    Check {
+        id: "evolve.unknown-variant",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "takes no unknown answer for a good one",
+        why: "What a plugin does not know may be the worst of news; the default of its language is the best.",
+        seen: "A run in which the hook and every command end in a way that nobody knows.",
+        budgets: &[],
+        mutants: &["unknown-variant-as-default"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(members::unknown_variant(rig)),
     },
     Check {
         id: "evolve.unknown-capabilities",
@@ -89,6 +117,7 @@ async fn shaped(rig: &Rig, shapes: &[Shape]) -> Checked {
                 Shape::Larger => "structs larger than it knows",
                 Shape::Shorter => "an empty context",
                 Shape::Missing => "no context",
+                Shape::Nothing => "no parameters",
             };
             // What a default means to a component is its own business; that it answers is not.
             let alike =

@@ -13,7 +13,7 @@ use capnp_rpc::{RpcSystem, new_client, twoparty};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use futures::io::{AsyncRead as Read, AsyncWrite as Write};
-use packwire_schema::attach_capnp::{hello, host};
+use packwire_schema::attach_capnp::{end, hello, host};
 use tokio::sync::{Notify, watch};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
@@ -25,6 +25,7 @@ use super::record::Record;
 use super::tap::{self, Ear, Gate, Reading, Transcript, Writing};
 use super::transcript::{Entry, Message, Sender};
 use crate::raw;
+use crate::talk::foreign;
 
 /// A host that listens, and the connections that came.
 pub struct Host {
@@ -297,6 +298,7 @@ impl host::Server for Bootstrap {
             Some(Answer::Leave) => results.get().init_end().set_leave(()),
             Some(Answer::Refused(reason)) => results.get().init_end().set_refused(&reason[..]),
             Some(Answer::Unset) => results.get().init_end().set_unset(()),
+            Some(Answer::Foreign) => results.get().set_end(foreign::<end::Owned>()?.get_root()?)?,
             Some(Answer::Exception(text)) => return Err(capnp::Error::failed(text)),
             None => return Err(capnp::Error::disconnected("the host is gone".to_owned())),
         }

@@ -48,6 +48,8 @@ pub enum Answer {
     Refused(String),
     /// An `End` whose union is `unset`.
     Unset,
+    /// An `End` whose union has a member that nobody knows.
+    Foreign,
     /// An exception with this text.
     Exception(String),
 }

@@ -4,9 +4,11 @@ use std::rc::Rc;
 
 use packwire_schema::hook_capnp::hook;
 use packwire_schema::work_capnp::diagnostic::Severity;
+use packwire_schema::work_capnp::outcome;
 
 use super::Stage;
 use crate::components::text;
+use crate::talk::foreign;
 
 /// What the hook answers to `packer_provision`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(crate) enum HookAnswer {
     #[default]
     Done,
     Failed,
+    /// With a member that nobody knows.
+    Foreign,
 }
 
 struct Hook {
@@ -49,21 +53,23 @@ impl hook::Server for Hook {
             self.write_down(lent).await?;
             stage.hook.pass().await
         };
-        let mut outcome = results.get().init_outcome();
         tokio::select! {
             biased;
             worked = worked => {
                 worked?;
                 match (event.as_str(), stage.provisioning.get()) {
                     ("packer_provision", HookAnswer::Failed) => {
-                        let mut diagnostic = outcome.init_failed(1).get(0);
+                        let mut diagnostic = results.get().init_outcome().init_failed(1).get(0);
                         diagnostic.set_severity(Severity::Error);
                         diagnostic.set_summary("the suite lets the provisioning fail");
                     }
-                    _ => outcome.set_done(()),
+                    ("packer_provision", HookAnswer::Foreign) => {
+                        results.get().set_outcome(foreign::<outcome::Owned>()?.get_root()?)?;
+                    }
+                    _ => results.get().init_outcome().set_done(()),
                 }
             }
-            () = stopped => outcome.set_cancelled(()),
+            () = stopped => results.get().init_outcome().set_cancelled(()),
         }
         stage.diary.end(number);
         Ok(())

@@ -11,6 +11,7 @@ use super::stream::{Sink, end, write};
 use super::{Outcome, Stage, open};
 use crate::components::text;
 use crate::scenario::Answered;
+use crate::talk::foreign;
 
 /// What fits on the disk of the machine.
 const DISK: usize = 16 << 20;
@@ -27,6 +28,8 @@ pub(crate) enum Ending {
     UnlessRemoving(i32),
     /// The connection is lost after half of the output.
     Lost,
+    /// With a member that nobody knows.
+    Foreign,
 }
 
 struct Machine {
@@ -255,7 +258,6 @@ impl remote_process::Server for Process {
                 std::future::pending::<()>().await;
             }
         };
-        let mut exit = results.get().init_exit();
         // Held, only the cancellation that was passed ends the command.
         tokio::select! {
             biased;
@@ -266,12 +268,12 @@ impl remote_process::Server for Process {
                 if answer.is_some_and(|answer| answer.removes) {
                     stage.files.borrow_mut().retain(|path, _| !names(line, path));
                 }
-                stage.end_as(answer, exit.reborrow());
+                stage.end_as(answer, results.get())?;
             }
             () = stopped => {
                 end(&stdout).await?;
                 end(&stderr).await?;
-                exit.set_cancelled(());
+                results.get().init_exit().set_cancelled(());
             }
         }
         stage.diary.end(number);
@@ -310,16 +312,24 @@ impl Stage {
         Ok(())
     }
 
-    fn end_as(&self, answer: Option<&Answered>, mut exit: exit::Builder<'_>) {
+    fn end_as(
+        &self,
+        answer: Option<&Answered>,
+        mut results: remote_process::run_results::Builder<'_>,
+    ) -> capnp::Result<()> {
         let removes = answer.is_some_and(|answer| answer.removes);
-        match self.ending.get() {
-            Ending::UnlessRemoving(status) if !removes => exit.set_status(status),
-            Ending::Script | Ending::UnlessRemoving(_) => {
-                exit.set_status(answer.map_or(0, |answer| answer.status));
+        let status = match self.ending.get() {
+            Ending::UnlessRemoving(status) if !removes => status,
+            Ending::Script | Ending::UnlessRemoving(_) => answer.map_or(0, |answer| answer.status),
+            Ending::Status(status) => status,
+            Ending::Lost => {
+                results.init_exit().set_lost("the suite lost the connection to its machine");
+                return Ok(());
             }
-            Ending::Status(status) => exit.set_status(status),
-            Ending::Lost => exit.set_lost("the suite lost the connection to its machine"),
-        }
+            Ending::Foreign => return results.set_exit(foreign::<exit::Owned>()?.get_root()?),
+        };
+        results.init_exit().set_status(status);
+        Ok(())
     }
 }
 

@@ -2,10 +2,12 @@
 
 pub(crate) mod config;
 pub(crate) mod diagnostic;
+mod foreign;
 pub(crate) mod prepare;
 pub(crate) mod random;
 pub(crate) mod shape;
 
 pub(crate) use config::{Sample, Schema};
 pub(crate) use diagnostic::Diagnostic;
+pub(crate) use foreign::foreign;
 pub(crate) use prepare::{Answer, Object, Prepared, Preparer, preparers};

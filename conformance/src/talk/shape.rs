@@ -18,6 +18,8 @@ pub(crate) enum Shape {
     Shorter,
     /// Without a context.
     Missing,
+    /// Without any parameters.
+    Nothing,
 }
 
 /// A struct of any size: the generated code knows only its own.
@@ -41,14 +43,9 @@ impl Preparer {
     pub(crate) async fn prepare_shaped(&self, rig: &Rig, config: &str, shape: Shape) -> Answer {
         let (capability, interface) = self.untyped();
         let mut request = capability.new_call::<any_pointer::Owned, any_pointer::Owned>(interface, 0, None);
-        let any: Any<'_> = request.get().init_as();
-        let more = u16::from(shape == Shape::Larger) * 2;
-        let mut params = any.0.init_struct(StructSize { data: more, pointers: 2 + more });
-        params.reborrow().get_pointer_field(0).set_text(capnp::text::Reader(config.as_bytes()));
-        if shape != Shape::Missing {
-            write_context(params.reborrow().get_pointer_field(1), shape);
+        if shape != Shape::Nothing {
+            write_params(request.get().init_as(), config, shape);
         }
-        fill_extra(params, 0, 2, more);
         match tokio::time::timeout(rig.stretch(PREPARE), request.send().promise).await {
             Ok(Ok(answer)) => answer
                 .get()
@@ -67,6 +64,16 @@ impl Preparer {
         let object = answer.has_build().then(|| answer.get_build().map(Object::Build)).transpose()?;
         Ok(Prepared { diagnostics, object })
     }
+}
+
+fn write_params(any: Any<'_>, config: &str, shape: Shape) {
+    let more = u16::from(shape == Shape::Larger) * 2;
+    let mut params = any.0.init_struct(StructSize { data: more, pointers: 2 + more });
+    params.reborrow().get_pointer_field(0).set_text(capnp::text::Reader(config.as_bytes()));
+    if shape != Shape::Missing {
+        write_context(params.reborrow().get_pointer_field(1), shape);
+    }
+    fill_extra(params, 0, 2, more);
 }
 
 fn write_context(place: PointerBuilder<'_>, shape: Shape) {

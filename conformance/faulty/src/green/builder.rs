@@ -153,6 +153,7 @@ impl Build {
             Ok(outcome::Done(())) => Ended::Done,
             Ok(outcome::Cancelled(())) => Ended::Cancelled,
             Ok(outcome::Failed(_)) => Ended::Failed(Problem::at("", "the provisioning failed")),
+            Err(_) if self.green.manner.commits(Fault::UnknownVariantAsDefault) => Ended::Done,
             Ok(outcome::Unset(())) | Err(_) => {
                 Ended::Failed(Problem::at("", "the host's hook answered something unknown"))
             }

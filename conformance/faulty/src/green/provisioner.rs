@@ -155,6 +155,7 @@ async fn command(
         }
         Ok(exit::Cancelled(())) => Ended::Cancelled,
         Ok(exit::Lost(_)) if fault == Some(Fault::SuccessOnTruncatedOutput) => Ended::Done,
+        Err(_) if fault == Some(Fault::UnknownVariantAsDefault) => Ended::Done,
         _ => Ended::Failed(Problem::at("", &format!("`{line}` was lost"))),
     })
 }
