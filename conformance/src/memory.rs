@@ -57,7 +57,7 @@ impl Drop for Share<'_> {
 }
 
 /// What a process has in memory and shares with nobody, in bytes.
-fn private_memory(pid: i32) -> Option<usize> {
+pub(crate) fn private_memory(pid: i32) -> Option<usize> {
     let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let mut pages = pages.split(' ').skip(1).map(|number| number.parse::<usize>().ok());
     let (resident, shared) = (pages.next()??, pages.next()??);

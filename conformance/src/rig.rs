@@ -15,6 +15,7 @@ mod record;
 mod room;
 mod sockets;
 mod tap;
+mod terminal;
 mod transcript;
 mod watch;
 
@@ -33,10 +34,11 @@ use crate::subject::Subject;
 pub use doomed::Doomed;
 pub use family::Relative;
 pub use host::{Hello, Host};
-pub use launch::{Launch, Places, Stdin};
+pub use launch::{Launch, Places, Stderr, Stdin};
 pub use manners::{Answer, Listens, Manners};
 pub use plugin::{End, Plugin};
 pub use sockets::Socket;
+pub use terminal::Terminal;
 pub use transcript::{Entry, Message, Sender};
 
 pub(crate) use children::ChildWatch;
@@ -240,7 +242,8 @@ impl Rig {
         };
         let (started, stdin) = launch.start(&self.job.subject, &self.places).map_err(failed)?;
         let index = self.started.borrow().len();
-        let plugin = Rc::new(Plugin::new(started, stdin, index, self.record.clone()).map_err(failed)?);
+        let plugin = Plugin::new(started, stdin, launch.stderr, (index, self.record.clone()));
+        let plugin = Rc::new(plugin.map_err(failed)?);
         self.started.borrow_mut().push((plugin.clone(), host));
         Ok(plugin)
     }

@@ -125,3 +125,25 @@ fn a_process_that_hides_from_the_plugin_that_left_it() {
     assert!(observed.contains("helper --stay"), "{observed}");
     assert_eq!(tried.left, Vec::<u32>::new());
 }
+
+#[test]
+fn nothing_survives_of_plugins_that_leave_something_behind_or_do_not_leave() {
+    let manners = [
+        ("ignores-sigterm", "exit.terminate-signal"),
+        ("lives-after-leave", "exit.leave"),
+        ("orphan", "exit.host-killed"),
+        ("background-child", "resource.children-reaped"),
+        ("daemonises", "exit.no-descendants"),
+        ("orphan-remote-command", "comm.cancel-ends-command"),
+    ];
+    for (manner, id) in manners {
+        let tried = tried(manner, &[id]);
+        assert_ne!(statuses(&tried), [format!("{id} pass")], "{manner}");
+        assert_eq!(tried.left, Vec::<u32>::new(), "{manner}");
+    }
+}
+
+#[test]
+fn nothing_survives_of_a_plugin_that_hides_when_the_suite_is_killed() {
+    assert_eq!(hurting::abandoned("hurts-by-hiding"), Vec::<u32>::new());
+}

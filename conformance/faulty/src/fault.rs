@@ -194,6 +194,18 @@ faults! {
         #[value(name = "latin1-log")]
         Latin1Log,
     }
+    "log.blocked-stderr" {
+        /// It waits until its log is read before it answers.
+        LogsSynchronously,
+    }
+    "log.closed-stderr" {
+        /// It crashes when its log cannot be written.
+        DiesOnEpipe,
+    }
+    "log.no-terminal" {
+        /// It asks for a password on the terminal.
+        PromptsOnTty,
+    }
     "exit.leave" {
         /// It stays after it was told to leave.
         LivesAfterLeave,
@@ -291,6 +303,10 @@ faults! {
     "resource.fds-steady" {
         /// Each prepare leaves a descriptor open.
         FdLeak,
+    }
+    "resource.memory-steady" {
+        /// Each prepare keeps 256 KiB.
+        MemoryLeak,
     }
     "robust.deep-nesting" {
         /// It overflows its stack on deep nesting.
@@ -540,6 +556,10 @@ faults! {
         DoubleEnd,
         /// It writes into a stream that it has ended.
         WriteAfterEnd,
+    }
+    "stream.backpressure" {
+        /// It takes whatever is written into it, and holds what it cannot pass on.
+        BuffersEverything,
     }
     "stream.write-failure-surfaces" {
         /// It goes on when a write failed.

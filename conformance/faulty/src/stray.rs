@@ -1,7 +1,7 @@
 //! What a faulty plugin does besides its work. The green one does nothing here.
 use std::{
     env, fs, io,
-    io::Read,
+    io::{Read, Write},
     net::{Ipv4Addr, TcpListener, UdpSocket},
     path::PathBuf,
     thread,
@@ -66,6 +66,7 @@ fn commit(fault: Fault, manner: Manner) -> Result<Stray, Ending> {
         Fault::WritesCwdLog => fs::write("faulty.log", "started\n").unwrap_or_default(),
         Fault::CreatesCacheDir => create_cache().unwrap_or_default(),
         Fault::ReadsStdin => drop(thread::spawn(|| io::stdin().read(&mut [0; 64]))),
+        Fault::PromptsOnTty => prompt().unwrap_or_default(),
         Fault::PrintsBanner => println!("*** faulty, a plugin ***"),
         Fault::PhonesHome => return Ok(Stray::Socket { _socket: phone_home()? }),
         Fault::DebugHttpPort => {
@@ -101,6 +102,12 @@ fn open_relative_config() -> Result<(), Ending> {
 fn create_cache() -> io::Result<()> {
     let home = env::var_os("HOME").map_or_else(env::temp_dir, PathBuf::from);
     fs::create_dir_all(home.join(".cache/faulty"))
+}
+
+/// Asks whoever sits at the terminal, if there is one, and does not wait for an answer.
+fn prompt() -> io::Result<()> {
+    let mut terminal = fs::File::options().read(true).write(true).open("/dev/tty")?;
+    terminal.write_all(b"Password: ")
 }
 
 /// A connected datagram socket is a connection that needs nobody at the other end: nothing is sent.

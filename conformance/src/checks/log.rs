@@ -1,11 +1,12 @@
 //! Logging and standard streams.
 
 mod secrets;
+mod unread;
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::check::{Check, Checked, Class, Level, Stop};
+use crate::check::{Budget, Check, Checked, Class, Level, Stop};
 use crate::rig::{Answer, Launch, Manners, Plugin, Rig};
 
 /// How long each of the short lives may last.
@@ -37,6 +38,43 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["ansi-on-pipe", "latin1-log"],
         lasts: Duration::from_millis(100),
         run: |rig| Box::pin(stderr_utf8_lines(rig)),
+    },
+    Check {
+        id: "log.blocked-stderr",
+        level: Level::Should,
+        class: Class::Declared,
+        title: "answers although nobody reads its log",
+        why: "A host that is stopped, or writes to a slow disk, reads late; builds should not wait for log lines.",
+        seen: "Standard error is a pipe without room, and every component is asked to prepare.",
+        budgets: &[Budget { what: "the answer of `prepare`", limit: unread::ANSWER }],
+        mutants: &["logs-synchronously"],
+        lasts: Duration::from_millis(200),
+        run: |rig| Box::pin(unread::blocked(rig)),
+    },
+    Check {
+        id: "log.closed-stderr",
+        level: Level::Should,
+        class: Class::Any,
+        title: "goes on when its log cannot be written",
+        why: "The host, or what it logs through, can go first; a plugin that dies of that leaves its work half done.",
+        seen: "The other end of standard error is closed from the start; every component is asked to prepare, and the \
+               session is ended.",
+        budgets: &[Budget { what: "from `leave` to the exit", limit: LIFE }],
+        mutants: &["dies-on-epipe"],
+        lasts: Duration::from_millis(200),
+        run: |rig| Box::pin(unread::closed(rig)),
+    },
+    Check {
+        id: "log.no-terminal",
+        level: Level::Must,
+        class: Class::Any,
+        title: "leaves the terminal alone",
+        why: "Builds run where nobody sits: a question on a terminal waits for ever, and spoils what the host prints.",
+        seen: "Its session has a terminal of its own; what is printed there is read, and its open files are listed.",
+        budgets: &[],
+        mutants: &["prompts-on-tty"],
+        lasts: Duration::from_millis(300),
+        run: |rig| Box::pin(unread::no_terminal(rig)),
     },
     Check {
         id: "log.sensitive-values",

@@ -1,5 +1,6 @@
 //! Release and leaks.
 
+mod memory;
 mod runs;
 
 use std::time::Duration;
@@ -21,6 +22,19 @@ const SETTLING: Duration = Duration::from_millis(300);
 
 pub(super) const CHECKS: &[Check] = &[
     FDS_STEADY,
+    Check {
+        id: "resource.memory-steady",
+        level: Level::Should,
+        class: Class::Declared,
+        title: "leaks no memory",
+        why: "A host validates for hours in an editor, at every key that is pressed.",
+        seen: "Examples are prepared, closed and released a hundred times and then a thousand times, or for two \
+               seconds, and the memory that only the plugin uses is read.",
+        budgets: &[],
+        mutants: &["memory-leak"],
+        lasts: Duration::from_millis(900),
+        run: |rig| Box::pin(memory::steady(rig)),
+    },
     Check {
         id: "resource.revoked",
         level: Level::Must,
@@ -90,8 +104,7 @@ const FDS_STEADY: Check = Check {
 async fn fds_steady(rig: &Rig) -> Checked {
     let session = rig.attach(Manners::default()).await?;
     for component in preparers(&session)? {
-        let config = schema_of(&component).bases().into_iter().next().map(serde_json::Value::Object);
-        let config = config.unwrap_or_default().to_string();
+        let config = example(&component);
         cycle(rig, &component, &config, FIRST).await;
         let before = descriptors(rig, &session).await;
         cycle(rig, &component, &config, ALL - FIRST).await;
@@ -101,6 +114,12 @@ async fn fds_steady(rig: &Rig) -> Checked {
         session.plugin.saw(expected, after <= before, format!("{before} after {FIRST}, {after} after {ALL}"));
     }
     Ok(())
+}
+
+/// A configuration that is right, as its schema has it.
+fn example(component: &Preparer) -> String {
+    let first = schema_of(component).bases().into_iter().next().map(serde_json::Value::Object);
+    first.unwrap_or_default().to_string()
 }
 
 async fn cycle(rig: &Rig, component: &Preparer, config: &str, times: usize) {

@@ -1,5 +1,7 @@
 //! Streams.
 
+mod backpressure;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -78,6 +80,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["forgets-end", "double-end", "write-after-end"],
         lasts: MOMENT,
         run: |rig| Box::pin(end_exactly_once(rig)),
+    },
+    Check {
+        id: "stream.backpressure",
+        level: Level::Should,
+        class: Class::Scenario,
+        title: "takes no more than it can pass on",
+        why: "Who takes an image faster than the machine behind it holds all of it in memory.",
+        seen: "64 MiB are written into the standard input of a command that does not read, until no answer comes.",
+        budgets: &[],
+        mutants: &["buffers-everything"],
+        lasts: Duration::from_secs(1),
+        run: |rig| Box::pin(backpressure::withheld(rig)),
     },
     Check {
         id: "stream.write-failure-surfaces",

@@ -53,12 +53,15 @@ pub(crate) fn children(of: i32) -> usize {
 /// Ends every descendant of a process that `spare` does not name, and what they start meanwhile.
 pub(crate) fn end_descendants(of: i32, spare: &[i32]) {
     let deadline = Instant::now() + Duration::from_secs(5);
+    let mut seen_none = false;
     loop {
         let mut left = descendants(of);
         left.retain(|relative| !spare.contains(&relative.pid));
-        if left.is_empty() || Instant::now() > deadline {
+        // A process whose parent ends while all are looked at one by one may seem to be nobody's child, once.
+        if (left.is_empty() && seen_none) || Instant::now() > deadline {
             return;
         }
+        seen_none = left.is_empty();
         for relative in left {
             signal(relative.pid, Signal::KILL);
         }

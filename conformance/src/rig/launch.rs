@@ -21,6 +21,10 @@ pub struct Launch {
     pub directory: Option<PathBuf>,
     /// Its standard input.
     pub stdin: Stdin,
+    /// Who reads its standard error.
+    pub stderr: Stderr,
+    /// The terminal of its session, if it has one.
+    pub terminal: Option<PathBuf>,
     /// Whether `HOME` and `TMPDIR` name the rig's fresh directories, or are not set at all.
     pub homely: bool,
 }
@@ -37,10 +41,23 @@ pub enum Stdin {
     Holding(Vec<u8>),
 }
 
+/// Who reads what a process writes to standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stderr {
+    /// The rig, which keeps it.
+    #[default]
+    Read,
+    /// Nobody, although somebody could.
+    Unread,
+    /// Nobody: the other end is closed.
+    Closed,
+}
+
 impl Launch {
     /// Without any of the three variables.
     pub fn bare() -> Self {
-        Self { variables: Vec::new(), directory: None, stdin: Stdin::Empty, homely: true }
+        let (stdin, stderr) = (Stdin::Empty, Stderr::Read);
+        Self { variables: Vec::new(), directory: None, stdin, stderr, terminal: None, homely: true }
     }
 
     /// The same with one variable set; it replaces an earlier value.
@@ -64,6 +81,18 @@ impl Launch {
         Self { stdin, ..self }
     }
 
+    /// The same with another reader of its standard error.
+    #[must_use]
+    pub fn stderr(self, stderr: Stderr) -> Self {
+        Self { stderr, ..self }
+    }
+
+    /// The same with a terminal that belongs to its session.
+    #[must_use]
+    pub fn terminal(self, path: impl Into<PathBuf>) -> Self {
+        Self { terminal: Some(path.into()), ..self }
+    }
+
     /// The same in another working directory.
     #[must_use]
     pub fn within(self, directory: impl Into<PathBuf>) -> Self {
@@ -73,10 +102,13 @@ impl Launch {
     /// Starts the program; a pipe for its standard input is kept.
     pub(super) fn start(&self, subject: &Subject, places: &Places) -> io::Result<(Started, Option<Held>)> {
         let (stdin, kept) = self.stdin.open()?;
-        let program = match self.stdin {
-            // Only a shell closes a descriptor for us without unsafe code of our own.
-            Stdin::Closed => {
-                Program::new("/bin/sh").args(["-c", "exec \"$0\" \"$@\" <&-"]).args([&subject.program])
+        // Only a shell does this to itself for us without unsafe code of our own.
+        let shell = |line| Program::new("/bin/sh").args(["-c", line]);
+        let program = match (&self.stdin, &self.terminal) {
+            (Stdin::Closed, _) => shell("exec \"$0\" \"$@\" <&-").args([&subject.program]),
+            // The leader of a session that opens a terminal has it from then on.
+            (_, Some(terminal)) => {
+                shell(": <> \"$0\"; exec \"$@\"").args([terminal.as_path(), &subject.program])
             }
             _ => Program::new(&subject.program),
         };

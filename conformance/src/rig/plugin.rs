@@ -1,14 +1,16 @@
 //! One process of the program under test: what it prints, how it ends, what it holds.
 
 use std::cell::{Cell, RefCell};
-use std::os::fd::OwnedFd;
+use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
 use super::captured::Captured;
-use super::launch::Held;
+use super::launch::{Held, Stderr};
 use super::record::Record;
 use super::room::Started;
 use super::{Relative, Socket, family, sockets};
@@ -55,6 +57,8 @@ pub struct Plugin {
     pub(super) stdin: Option<Held>,
     pub(super) stdout: Rc<Captured>,
     pub(super) stderr: Rc<Captured>,
+    /// What comes out of standard error, where nobody takes it.
+    unread: Option<OwnedFd>,
     /// The signals that the check itself sent: their effect is no crash.
     pub(super) signalled: RefCell<Vec<i32>>,
     ended: Cell<Option<(End, Duration)>>,
@@ -64,12 +68,16 @@ impl Plugin {
     pub(super) fn new(
         started: Started,
         stdin: Option<Held>,
-        index: usize,
-        record: Rc<Record>,
+        reads: Stderr,
+        (index, record): (usize, Rc<Record>),
     ) -> std::io::Result<Self> {
         let stdout = Captured::of(OwnedFd::from(started.stdout), &record)?;
-        let stderr = Captured::of(OwnedFd::from(started.stderr), &record)?;
-        Ok(Self { stdin, stdout, stderr, ..Self::foreign(started.pid, index, record) })
+        let (stderr, unread) = match reads {
+            Stderr::Read => (Captured::of(OwnedFd::from(started.stderr), &record)?, None),
+            Stderr::Unread => (Rc::default(), Some(OwnedFd::from(started.stderr))),
+            Stderr::Closed => (Rc::default(), None),
+        };
+        Ok(Self { stdin, stdout, stderr, unread, ..Self::foreign(started.pid, index, record) })
     }
 
     /// A process that somebody else started and whose output nobody keeps.
@@ -82,6 +90,7 @@ impl Plugin {
             stdin: None,
             stdout: Rc::default(),
             stderr: Rc::default(),
+            unread: None,
             signalled: RefCell::default(),
             ended: Cell::default(),
         }
@@ -185,6 +194,35 @@ impl Plugin {
     /// The inodes of the sockets that it holds.
     pub(crate) fn socket_inodes(&self) -> std::collections::BTreeSet<String> {
         super::children::socket_inodes(self.pid())
+    }
+
+    /// Leaves no room in its standard error, which nobody reads.
+    pub(crate) fn fill_stderr(&self) -> std::io::Result<()> {
+        let Some(unread) = &self.unread else { return Ok(()) };
+        let path = format!("/proc/self/fd/{}", unread.as_raw_fd());
+        let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let mut pipe = std::fs::File::options().write(true).custom_flags(nonblocking).open(path)?;
+        // A page is taken whole or not at all.
+        loop {
+            match pipe.write(&[b'\n'; 4096]) {
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The memory that it and its living descendants share with nobody, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.household().into_iter().filter_map(crate::memory::private_memory).sum()
+    }
+
+    /// The terminals that it has open.
+    pub(crate) fn terminals(&self) -> Vec<String> {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).into_iter().flatten().flatten();
+        let targets = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        let names = targets.map(|target| target.display().to_string());
+        names.filter(|name| name == "/dev/tty" || name.starts_with("/dev/pts/")).collect()
     }
 
     /// How many descriptors it has open.

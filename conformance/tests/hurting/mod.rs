@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -19,6 +19,9 @@ pub(crate) const MOST: u64 = 256 << 20;
 
 /// How often it is looked at; of each process its highest mark is taken, which nothing hides from.
 const GLANCE: Duration = Duration::from_millis(3);
+
+/// How long processes may take to appear, and to end.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a run went.
 pub(crate) struct Tried {
@@ -46,11 +49,46 @@ pub(crate) fn full_disk(manner: &str, ids: &[&str]) -> Tried {
     run(command, manner, ids)
 }
 
-fn run(mut command: Command, manner: &str, ids: &[&str]) -> Tried {
-    // A link of its own, so that what is left of this run is told from what other tests do.
+/// Kills the suite when it has a plugin with descendants; answers what still runs of the plugin when it has had time to
+/// end.
+pub(crate) fn abandoned(manner: &str) -> Vec<u32> {
+    let (place, plugin) = plugin();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
+    let slow = ["--jobs", "1", "--only", "attach.patient", "--scenario", "faulty/scenario.toml", "--"];
+    command.args(slow).args([plugin.as_os_str(), manner.as_ref()]);
+    command.env("TMPDIR", place.path()).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut suite = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(in_time(|| running(&plugin).len() > 1), "it never hid");
+    suite.kill().unwrap();
+    suite.wait().unwrap();
+    in_time(|| running(&plugin).is_empty());
+    running(&plugin)
+}
+
+/// Waits until something is so; answers whether it came to that.
+fn in_time(is_so: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() && Instant::now() < deadline {
+        std::thread::sleep(GLANCE);
+    }
+    is_so()
+}
+
+/// A plugin of this run's own: what is left of it is told from what other tests do.
+fn plugin() -> (tempfile::TempDir, PathBuf) {
     let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let plugin = place.path().join("packer-builder-green");
     fs::hard_link(fs::canonicalize(faulty()).unwrap(), &plugin).unwrap();
+    (place, plugin)
+}
+
+/// The processes that run a program.
+fn running(program: &Path) -> Vec<u32> {
+    everybody().filter(|process| runs(*process, program)).collect()
+}
+
+fn run(mut command: Command, manner: &str, ids: &[&str]) -> Tried {
+    let (place, plugin) = plugin();
     let report = place.path().join("report.json");
     let only = ids.iter().flat_map(|id| ["--only", id]);
     command.args(["--format", "json", "--jobs", "3", "--within", "10"]).args(only);
@@ -60,9 +98,7 @@ fn run(mut command: Command, manner: &str, ids: &[&str]) -> Tried {
     let (code, peak) = watch(command.spawn().unwrap());
     let text = fs::read_to_string(&report).unwrap();
     let report = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
-    let mut left: Vec<u32> = everybody().collect();
-    left.retain(|process| runs(*process, &plugin));
-    Tried { code, report, peak, left }
+    Tried { code, report, peak, left: running(&plugin) }
 }
 
 /// Waits for its end; answers its exit code and the most that all of the suite had in memory.

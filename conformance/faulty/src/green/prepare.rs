@@ -1,5 +1,12 @@
 //! What both components do with a configuration, and everything that can be done wrong with it.
-use std::{cell::Cell, cell::RefCell, collections::HashSet, fs::File, net::UdpSocket, path::PathBuf};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+    fs::File,
+    io::Write,
+    net::UdpSocket,
+    path::PathBuf,
+};
 
 use packwire_schema::work_capnp::context;
 
@@ -8,7 +15,7 @@ use super::{
     config::{Config, Problem},
     crash,
 };
-use crate::fault::Fault;
+use crate::{fault::Fault, log};
 
 /// What `prepare` answers.
 pub(super) struct Verdict {
@@ -117,6 +124,11 @@ fn before(fault: Option<Fault>, text: &[u8], context: context::Reader<'_>) -> Re
             socket.connect("127.0.0.1:9")?;
             std::mem::forget(socket);
         }
+        Some(Fault::LogsSynchronously) => log::bare("[DEBUG] preparing"),
+        Some(Fault::DiesOnEpipe) if writeln!(std::io::stderr(), "[DEBUG] preparing").is_err() => {
+            crash("a log that nobody reads");
+        }
+        Some(Fault::MemoryLeak) => std::mem::forget(vec![1_u8; 256 << 10]),
         Some(Fault::FdLeak) => std::mem::forget(File::open("/dev/null")?),
         _ => {}
     }

@@ -38,7 +38,10 @@ impl byte_stream::Server for Input {
             if self.fault == Some(Fault::ReordersCalls) && bytes.len() % 2 == 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            drop(sender.send(bytes).await);
+            match self.fault {
+                Some(Fault::BuffersEverything) => hold(sender, bytes),
+                _ => drop(sender.send(bytes).await),
+            }
         }
         Ok(())
     }
@@ -71,6 +74,12 @@ impl byte_stream::Server for Input {
         drop(self.sender.take());
         Ok(())
     }
+}
+
+/// Keeps bytes until there is room for them.
+#[expect(clippy::disallowed_methods, reason = "this plugin's only thread is its RPC thread")]
+fn hold(sender: mpsc::Sender<Vec<u8>>, bytes: Vec<u8>) {
+    drop(tokio::task::spawn_local(async move { sender.send(bytes).await }));
 }
 
 /// One command.
