@@ -5,6 +5,7 @@ mod demo;
 mod numbers;
 mod process;
 mod schema_files;
+mod soak;
 mod stale;
 mod trace;
 mod transcript;
@@ -32,6 +33,8 @@ enum Chore {
     Transcript(transcript::Args),
     /// Build a template through plugin processes, and run the suite on those plugins
     Demo,
+    /// Run the suite on all reference plugins again and again, alone and under load: minutes for each run
+    Soak(soak::Args),
     /// Print the five numbers by which the shape of the code is watched
     Numbers,
 }
@@ -43,6 +46,7 @@ fn main() -> miette::Result<()> {
         Chore::Trace(args) => trace::run(&args)?,
         Chore::Transcript(args) => transcript::run(&args)?,
         Chore::Demo => demo::run()?,
+        Chore::Soak(args) => soak::run(&args)?,
         Chore::Numbers => numbers::run()?,
     }
     Ok(())

@@ -68,6 +68,19 @@ pub(crate) fn shown<A: AsRef<OsStr>>(
     Err(ProcessError::Failed { command: shown_command(&name, arguments), status, stderr })
 }
 
+/// Runs a program to its end in `directory`, and gives what it printed, however it ended.
+pub(crate) fn whatever<A: AsRef<OsStr>>(
+    program: &Path,
+    arguments: &[A],
+    directory: &Path,
+) -> Result<Vec<u8>, ProcessError> {
+    let name = program.display().to_string();
+    let mut command = command(&name);
+    command.args(arguments).current_dir(directory).env_remove("PWD");
+    let answer = speak(&mut command, &[]).map_err(|error| explain(error, &name, directory))?;
+    Ok(answer.stdout)
+}
+
 fn shown_command<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> String {
     let arguments = arguments.iter().map(|argument| argument.as_ref().to_string_lossy());
     std::iter::once(program.into()).chain(arguments).collect::<Vec<_>>().join(" ")

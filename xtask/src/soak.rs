@@ -1,0 +1,148 @@
+//! `cargo xtask soak`: the whole suite on every reference plugin, again and again, alone and under load. What is not a
+//! pass there is a fault of the suite, or of the plugin.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use miette::{Context as _, IntoDiagnostic as _};
+use serde_json::Value;
+
+use crate::process;
+
+/// How the suite is run: the number of its jobs, and whether every core is busy beside it.
+const WAYS: [(&str, bool); 2] = [("1", false), ("16", true)];
+
+/// Run the suite on all reference plugins until it has been right often enough
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How often, each time in both ways
+    #[arg(long, default_value_t = 20)]
+    runs: usize,
+    /// Only plugins whose name holds this, such as `shell`
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+/// Runs it, tells whatever was no pass, and fails if anything was.
+pub(crate) fn run(args: &Args) -> miette::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().into_diagnostic()?;
+    let plugins: Vec<Plugin> =
+        Plugin::all(&root)?.into_iter().filter(|plugin| plugin.name.contains(&args.only)).collect();
+    if plugins.is_empty() {
+        miette::bail!("no reference plugin is called *{}*", args.only);
+    }
+    let programs = built(&root, &plugins)?;
+    let mut strays = 0;
+    for number in 1..=args.runs {
+        for (jobs, busy) in WAYS {
+            let began = Instant::now();
+            let load = busy.then(Load::begin);
+            let found = plugins.iter().map(|plugin| plugin.tried(&programs, jobs));
+            let found = found.collect::<miette::Result<Vec<_>>>()?.concat();
+            drop(load);
+            let load = if busy { " under load" } else { "" };
+            let took = began.elapsed().as_secs();
+            println!(
+                "run {number} of {}, --jobs {jobs}{load}: {} were no pass, {took} s",
+                args.runs,
+                found.len()
+            );
+            found.iter().for_each(|line| println!("  {line}"));
+            strays += found.len();
+        }
+    }
+    if strays > 0 {
+        miette::bail!("{strays} results were no pass");
+    }
+    Ok(())
+}
+
+/// A reference plugin that has a scenario.
+struct Plugin {
+    name: String,
+    scenario: PathBuf,
+}
+
+impl Plugin {
+    fn all(root: &Path) -> miette::Result<Vec<Self>> {
+        let folders = std::fs::read_dir(root.join("reference-plugin")).into_diagnostic()?;
+        let mut all = Vec::new();
+        for folder in folders {
+            let folder = folder.into_diagnostic()?;
+            let (name, scenario) = (folder.file_name(), folder.path().join("scenario.toml"));
+            if let (Ok(name), true) = (name.into_string(), scenario.is_file()) {
+                all.push(Self { name: format!("packer-{name}"), scenario });
+            }
+        }
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(all)
+    }
+
+    /// What was no pass, a line each.
+    fn tried(&self, programs: &Path, jobs: &str) -> miette::Result<Vec<String>> {
+        let mut arguments: Vec<OsString> =
+            ["--format", "json", "--jobs", jobs, "--scenario"].map(OsString::from).to_vec();
+        arguments.extend([self.scenario.clone().into(), programs.join(&self.name).into()]);
+        let said = process::whatever(&programs.join("conformance"), &arguments, programs)?;
+        let report: Value = serde_json::from_slice(&said)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("the suite made no report on {}", self.name))?;
+        let results = report["results"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if results.is_empty() {
+            miette::bail!("the report on {} has no results", self.name);
+        }
+        let strays = results.iter().filter(|result| !is_fine(result));
+        Ok(strays.map(|result| format!("{}: {}", self.name, told(result))).collect())
+    }
+}
+
+fn is_fine(result: &Value) -> bool {
+    matches!(result["status"].as_str(), Some("pass" | "not-applicable"))
+}
+
+/// Its id and status, and what was seen.
+fn told(result: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (id, status, finding) = (text(&result["id"]), text(&result["status"]), &result["findings"][0]);
+    let why = match finding {
+        Value::Null => text(&result["reason"]),
+        finding => format!("{}; {}", text(&finding["expected"]), text(&finding["observed"])),
+    };
+    format!("{id} {status}: {why}")
+}
+
+/// Every core is busy for as long as this lives.
+struct Load(Arc<AtomicBool>);
+
+impl Load {
+    fn begin() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            let over = over.clone();
+            std::thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Self(over)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Builds the programs, and says in which directory cargo put them.
+fn built(root: &Path, plugins: &[Plugin]) -> miette::Result<PathBuf> {
+    let mut arguments = vec!["build", "--package", "packwire-conformance"];
+    arguments.extend(plugins.iter().flat_map(|plugin| ["--package", plugin.name.as_str()]));
+    process::shown(Path::new("cargo"), &arguments, root)?;
+    let soak = std::env::current_exe().into_diagnostic()?;
+    Ok(soak.parent().unwrap_or(root).to_owned())
+}
