@@ -86,12 +86,9 @@ async fn enter() {
 
 /// Tells what has come since the last time.
 fn tell(host: &Host, told: &mut usize) -> io::Result<()> {
-    let messages = host.transcript();
-    for entry in messages.iter().skip(*told) {
-        say(&format!("{}\n", printable(&entry.to_string())))?;
-    }
-    *told = messages.len();
-    Ok(())
+    let (new, all) = host.messages_since(*told);
+    *told = all;
+    new.iter().try_for_each(|entry| say(&format!("{}\n", printable(&entry.to_string()))))
 }
 
 /// For a shell; a debugger inherits them.

@@ -213,6 +213,15 @@ impl Host {
         self.state.transcript.entries.borrow().iter().cloned().collect()
     }
 
+    /// The messages that came since there were so many, and how many there are by now.
+    pub(crate) fn messages_since(&self, known: usize) -> (Vec<Entry>, usize) {
+        let entries = self.state.transcript.entries.borrow();
+        let all = entries.iter().count() + entries.dropped();
+        let mut new: Vec<Entry> = entries.iter().rev().take(all.saturating_sub(known)).cloned().collect();
+        new.reverse();
+        (new, all)
+    }
+
     /// The last messages, for a report, and a word on those that are not kept.
     pub(super) fn last_messages(&self, count: usize) -> Vec<String> {
         let entries = self.state.transcript.entries.borrow();
