@@ -183,11 +183,13 @@ async fn cleans_up(rig: &Rig) -> Checked {
             continue;
         };
         cancel(rig, &stage).await;
-        if running.end(rig, actor.grace()).await.is_none() {
+        let Some(ended) = running.end(rig, actor.grace()).await else {
             let promise = "ends when it is cancelled, so that its traces can be looked for";
             return cast.session.plugin.lacks(format!("the {} {promise}", actor.title), "it did not end");
-        }
-        if let Some(clean) = actor.is_clean(&stage) {
+        };
+        // What was done before it heard of the cancellation stays.
+        let undone = !ended.outcome.is_good();
+        if let Some(clean) = actor.is_clean(&stage).filter(|_| undone) {
             cast.saw(actor, "leaves nothing when it was cancelled", clean, actor.probed(&stage, clean));
         }
         let left = cast.session.plugin.descendants().len().saturating_sub(children);
