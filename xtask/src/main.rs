@@ -1,5 +1,6 @@
 //! The project's own chores, one file each: `cargo xtask --help` lists them.
 
+mod bench;
 mod codegen;
 mod demo;
 mod numbers;
@@ -35,6 +36,8 @@ enum Chore {
     Demo,
     /// Run the suite on all reference plugins again and again, alone and under load: minutes for each run
     Soak(soak::Args),
+    /// Measure how long the suite takes and how much memory (bench/README.md)
+    Bench,
     /// Print the five numbers by which the shape of the code is watched
     Numbers,
 }
@@ -47,6 +50,7 @@ fn main() -> miette::Result<()> {
         Chore::Transcript(args) => transcript::run(&args)?,
         Chore::Demo => demo::run()?,
         Chore::Soak(args) => soak::run(&args)?,
+        Chore::Bench => bench::run()?,
         Chore::Numbers => numbers::run()?,
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -79,6 +79,39 @@ pub(crate) fn whatever<A: AsRef<OsStr>>(
     command.args(arguments).current_dir(directory).env_remove("PWD");
     let answer = speak(&mut command, &[]).map_err(|error| explain(error, &name, directory))?;
     Ok(answer.stdout)
+}
+
+/// A program that runs and prints nothing; dropped, it is ended.
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Starts it.
+    pub(crate) fn start<A: AsRef<OsStr>>(
+        program: &Path,
+        arguments: &[A],
+        directory: &Path,
+    ) -> Result<Self, ProcessError> {
+        let name = program.display().to_string();
+        let mut command = command(&name);
+        command.args(arguments).current_dir(directory).env_remove("PWD");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Self).map_err(|error| explain(error, &name, directory))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn has_ended(&mut self) -> io::Result<bool> {
+        self.0.try_wait().map(|status| status.is_some())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 fn shown_command<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> String {
