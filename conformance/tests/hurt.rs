@@ -70,6 +70,15 @@ fn messages_without_end() {
 }
 
 #[test]
+fn answers_without_end() {
+    let tried = tried("hurts-by-answers", &["exit.leave", "robust.garbage", "robust.drip"]);
+    let statuses = statuses(&tried);
+    assert_eq!(statuses.len(), 3, "{statuses:?}");
+    assert!(statuses.iter().all(|status| !status.ends_with("error")), "{statuses:?}");
+    bearable(&tried);
+}
+
+#[test]
 fn a_million_components() {
     never_attached(&tried("hurts-by-components", &[]));
 }

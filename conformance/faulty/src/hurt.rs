@@ -6,11 +6,14 @@ use std::{
     fs,
     io::{self, Write},
     net,
-    os::unix::net::UnixStream,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     thread,
+    time::Duration,
 };
 
+use capnp_rpc::rpc_capnp::message;
 use clap::ValueEnum;
+use rustix::io::Errno;
 
 use crate::{address::Address, ending::Ending, helper, manner::Manner};
 
@@ -32,6 +35,9 @@ pub(crate) enum Hurt {
     /// It sends empty messages for ever, eight bytes each.
     #[value(name = "hurts-by-messages")]
     Messages,
+    /// It attaches, and then answers for ever what nobody has asked.
+    #[value(name = "hurts-by-answers")]
+    Answers,
     /// Its hello offers a million components.
     #[value(name = "hurts-by-components")]
     Components,
@@ -98,6 +104,25 @@ fn send(mut link: impl Write, head: [u8; 8]) -> io::Result<()> {
 fn flood(into: &mut impl Write, what: &[u8]) {
     let piece = what.repeat((64 << 10) / what.len());
     while into.write_all(&piece).is_ok() {}
+}
+
+/// Answers for ever what nobody has asked, beside the RPC library, which has sent its attach by then.
+pub(crate) fn answer_for_ever(link: OwnedFd) {
+    let mut answer = capnp::message::Builder::new_default();
+    answer.init_root::<message::Builder<'_>>().init_return().set_answer_id(4711);
+    let answers = capnp::serialize::write_message_to_words(&answer).repeat(1000);
+    thread::spawn(move || {
+        thread::sleep(Duration::from_millis(300));
+        let mut at = 0;
+        loop {
+            match rustix::io::write(&link, &answers[at..]) {
+                Ok(count) => at = (at + count) % answers.len(),
+                // The link is one of those that do not wait.
+                Err(Errno::AGAIN) => thread::sleep(Duration::from_millis(1)),
+                Err(_) => return,
+            }
+        }
+    });
 }
 
 fn fill_disk() {

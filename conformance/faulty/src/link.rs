@@ -24,7 +24,13 @@ use tokio::{
 };
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
-use crate::{address::Address, below::Below, fault::Fault, manner::Manner};
+use crate::{
+    address::Address,
+    below::Below,
+    fault::Fault,
+    hurt::{self, Hurt},
+    manner::Manner,
+};
 
 /// One connection. Dropped, it is closed.
 pub(crate) struct Link {
@@ -53,6 +59,9 @@ impl Link {
         if manner.commits(Fault::SocketInherited) {
             // A copy of the descriptor that every child inherits.
             std::mem::forget(rustix::io::dup(connection.as_fd())?);
+        }
+        if manner.hurts(Hurt::Answers) {
+            hurt::answer_for_ever(connection.as_fd().try_clone_to_owned()?);
         }
         let until = if overhears { Some(FullClose::of(&connection)?) } else { None };
         let heard = Rc::<Notify>::default();

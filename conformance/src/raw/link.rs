@@ -12,7 +12,7 @@ use crate::rig::Frames;
 
 /// What a plugin does not read in this time is not written.
 const TAKEN: Duration = Duration::from_secs(5);
-/// More messages, or bytes in them, are heard and not kept.
+/// Who sends more messages, or bytes in them, is not listened to any more: no check asks for as much.
 const MOST_FRAMES: usize = 10_000;
 const MOST_BYTES: usize = 10 << 20;
 
@@ -83,6 +83,7 @@ impl Heard {
     fn take(&self, bytes: &[u8]) {
         let kept = self.bytes.get() + bytes.len();
         if kept > MOST_BYTES || self.frames.borrow().len() >= MOST_FRAMES {
+            self.over.set(true);
             return;
         }
         if let Ok(frame) = Frame::read(bytes) {
@@ -97,6 +98,9 @@ async fn listen(mut input: impl AsyncRead + Unpin, heard: Rc<Heard>) {
     while let Ok(count @ 1..) = input.read(&mut buffer).await {
         frames.cut(&buffer[..count], |cut| cut.into_iter().for_each(|frame| heard.take(frame)));
         heard.news.notify_waiters();
+        if heard.over.get() {
+            return;
+        }
     }
     heard.over.set(true);
     heard.news.notify_waiters();
@@ -132,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_without_an_end_are_heard_and_not_all_kept() {
+    async fn who_answers_without_an_end_is_not_listened_to_any_more() {
         let bytes = write::hosted(7, 0).repeat(MOST_FRAMES + 10);
         assert_eq!(found(bytes, 8).await, (None, MOST_FRAMES));
         let large = write::call(1, write::Target::Export(0), 2, 3, |mut payload| {
