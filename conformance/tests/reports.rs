@@ -47,7 +47,7 @@ fn check(options: &[&str], manner: &str) {
 fn redact(value: &mut Value) {
     match value {
         Value::Object(members) => members.iter_mut().for_each(|(name, member)| match name.as_str() {
-            "took_ms" | "waited_ms" => *member = json!("[ms]"),
+            "took_ms" | "limit_ms" | "waited_ms" => *member = json!("[ms]"),
             "rules" | "skipped" => *member = json!("[n]"),
             "transcript" => *member = json!("[transcript]"),
             "results" => keep_tried(member),
