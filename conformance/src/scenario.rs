@@ -14,7 +14,7 @@ use crate::components::Kind;
 /// What a plugin's components do when they are run.
 ///
 /// In all texts `${work}` is a fresh directory of the run, `${text}` a text that is hard to keep intact, `${secret}` a
-/// text that must not be seen, `${server}` the address of a server with what `serve` says, and `${deaf}` that of one
+/// text that must not be seen, `${integer}` the place of a number, `${server}` the address of a server with what `serve` says, and `${deaf}` that of one
 /// that never answers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -58,10 +58,16 @@ pub struct Part {
     pub slow: Option<Value>,
     /// One whose run fails. Hooks: the generated data of a call that fails.
     pub fails: Option<Value>,
+    /// One whose run meets a bug of the component: a panic, or an exception that nobody catches. Few have one.
+    pub bug: Option<Value>,
+    /// One whose run crashes the whole process. Fewer have one.
+    pub crash: Option<Value>,
     /// One whose run asks the user something, and cannot go on without an answer.
     pub asks: Option<Value>,
     /// One that holds `${text}`, which comes out of the run unchanged: in texts, files, commands or generated data.
     pub echo: Option<Value>,
+    /// One that holds the text `${integer}` where an integer belongs, whose digits come out of the run unchanged.
+    pub integer: Option<Value>,
     /// One that holds `${secret}` in a member that its schema calls `writeOnly`.
     pub secret: Option<Value>,
     /// One whose run says more than 64 texts, or sends more than 1 MiB.
@@ -170,6 +176,14 @@ pub struct Input {
     pub files: BTreeMap<String, String>,
 }
 
+impl Input {
+    /// An artifact of one file, for post-processors of which no scenario says more.
+    pub(crate) fn plain() -> Self {
+        let files = BTreeMap::from([("input.txt".to_owned(), "an artifact of the suite\n".to_owned())]);
+        Self { builder_id: "packwire.conformance".to_owned(), id: "input".to_owned(), files }
+    }
+}
+
 /// The language of commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -272,8 +286,11 @@ impl Part {
             ("run", self.run.is_some(), prepares),
             ("slow", self.slow.is_some(), prepares),
             ("fails", self.fails.is_some(), kind != Kind::Command),
+            ("bug", self.bug.is_some(), prepares),
+            ("crash", self.crash.is_some(), prepares),
             ("asks", self.asks.is_some(), prepares),
             ("echo", self.echo.is_some(), prepares),
+            ("integer", self.integer.is_some(), prepares),
             ("secret", self.secret.is_some(), prepares),
             ("much", self.much.is_some(), prepares),
             ("invalid", !self.invalid.is_empty(), prepares),

@@ -163,6 +163,24 @@ fn the_reference_plugins_pass_every_check_that_applies_to_them() {
 }
 
 #[test]
+fn examples_that_are_safe_to_run_are_run_without_a_scenario_and_others_are_not() {
+    let status = |name: &str, id: &str, scenario: &[&str]| {
+        let report = report(&[&OPTIONS, scenario, &["--only", id]].concat(), name);
+        let result = results(&report).find(|result| result["id"] == id).unwrap();
+        (text(result, "status").to_owned(), result["observed"].as_u64())
+    };
+    for id in ["run.once", "builder.outcome-set", "postproc.input-untouched", "cancel.any-time"] {
+        let (said, observed) = status("dialect-safe-to-run", id, &[]);
+        // The kinds without a configuration have no example.
+        let expected = if id == "cancel.any-time" { "not-exercised" } else { "pass" };
+        assert_eq!(said, expected, "{id}");
+        assert!(observed > Some(0), "{id}");
+        assert_eq!(status("green", id, &[]), ("not-exercised".to_owned(), Some(0)), "{id}");
+    }
+    assert_eq!(status("dialect-safe-to-run", "artifact.stable", &[]).0, "not-applicable");
+}
+
+#[test]
 fn a_null_plugin_is_never_conformant() {
     for name in names("null") {
         let said = support::conformance(&["--within", "3"], &name);

@@ -1,5 +1,8 @@
 //! The components as hello describes them.
-use std::time::Instant;
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Instant,
+};
 
 use capnp::{dynamic_struct, dynamic_value};
 use packwire_schema::{attach_capnp::hello, component_capnp::component};
@@ -70,6 +73,11 @@ fn offered(manner: Manner) -> Vec<(Kind, &'static str)> {
         Some(Fault::DuplicateComponent) => all.push(builder),
         Some(Fault::UnsetComponent) => all.push((Kind::Unset, "grey")),
         Some(Fault::NullCapability) => all.push((Kind::BuilderWithoutCapability, "grey")),
+        // As a hash map with a seed of its own has them.
+        Some(Fault::RandomOrderComponents) => {
+            let seed = RandomState::new();
+            all.sort_by_key(|(kind, name)| seed.hash_one((*kind as u8, name)));
+        }
         _ => {}
     }
     all
@@ -127,12 +135,22 @@ fn config_schema(manner: Manner) -> String {
     match manner.fault() {
         Some(Fault::SchemaNotJson) => "{ type: object }".to_owned(),
         Some(Fault::SchemaInvalid) => json!({ "type": "object", "required": "name" }).to_string(),
-        Some(Fault::ExampleFailsSchema) => schema(&json!([{ "name": 7 }])),
-        _ => schema(&json!([{ "name": "one" }, { "name": "two", "lines": ["a", "b"], "keep": true }])),
+        Some(Fault::ExampleFailsSchema) => schema(manner, &json!([{ "name": 7 }])),
+        _ => {
+            schema(manner, &json!([{ "name": "one" }, { "name": "two", "lines": ["a", "b"], "keep": true }]))
+        }
     }
 }
 
-fn schema(examples: &Value) -> String {
+fn schema(manner: Manner, examples: &Value) -> String {
+    let mut schema = described_schema(examples);
+    if manner.speaks(Dialect::SafeToRun) {
+        schema["x-packwire-safe-to-run"] = true.into();
+    }
+    schema.to_string()
+}
+
+fn described_schema(examples: &Value) -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -145,6 +163,9 @@ fn schema(examples: &Value) -> String {
             "wait": { "type": "boolean", "default": false, "description": "Whether it works until it is cancelled" },
             "ask": { "type": "boolean", "default": false, "description": "Whether it asks the user" },
             "fail": { "type": "boolean", "default": false, "description": "Whether its work fails" },
+            "bug": { "type": "boolean", "default": false, "description": "Whether its work meets a bug" },
+            "crash": { "type": "boolean", "default": false, "description": "Whether its work crashes" },
+            "number": { "type": "integer", "minimum": -9007199254740991_i64, "maximum": 9007199254740991_i64, "description": "A number that it says" },
             "child": { "type": "boolean", "default": false, "description": "Whether it has a child while it works" },
             "machine": { "type": "boolean", "default": false, "description": "Whether the builder has a machine" },
             "repeat": { "type": "integer", "minimum": 0, "maximum": 100000000, "description": "How often it says it" },
@@ -155,7 +176,6 @@ fn schema(examples: &Value) -> String {
         },
         "examples": examples,
     })
-    .to_string()
 }
 
 fn offer(mut component: component::Builder<'_>, kind: Kind, green: Green) -> Result<(), capnp::Error> {

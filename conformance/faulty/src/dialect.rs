@@ -20,6 +20,9 @@ pub(crate) enum Dialect {
     /// Its hello and its components carry extensions that nobody knows.
     #[value(name = "dialect-extensions")]
     Extensions,
+    /// Its schemas say that their examples are safe to run.
+    #[value(name = "dialect-safe-to-run")]
+    SafeToRun,
     /// It starts a child before it attaches, which lives as long as it does.
     #[value(name = "dialect-child")]
     Child,

@@ -69,6 +69,10 @@ faults! {
         /// It resolves a configuration file against the directory above the working directory, and gives up where there is none.
         OpensRelativeConfig,
     }
+    "launch.deleted-cwd" {
+        /// It refuses to start where it has no working directory.
+        NeedsCwd,
+    }
     "launch.stdin-untouched" {
         /// It reads what is on stdin.
         ReadsStdin,
@@ -142,6 +146,10 @@ faults! {
     "attach.name-matches-file" {
         /// Its binary is named after another component than it offers.
         WrongNameForFile,
+    }
+    "attach.hello-stable" {
+        /// The order of its components is another one each time.
+        RandomOrderComponents,
     }
     "attach.no-side-effects" {
         /// It opens a connection of its own to report that it is used.
@@ -236,6 +244,10 @@ faults! {
         /// It ignores SIGTERM.
         IgnoresSigterm,
     }
+    "exit.crash-visible" {
+        /// It catches its crash and hangs.
+        PanicsButHangs,
+    }
     "prepare.answers" {
         /// It crashes on the configuration `null`.
         PanicsOnNull,
@@ -296,6 +308,10 @@ faults! {
         /// Its diagnostics begin with the head of a stack trace.
         TracebackInSummary,
     }
+    "error.no-panic-exit" {
+        /// Its session ends with a bug in one call.
+        PanicEndsSession,
+    }
     "error.session-survives" {
         /// After it refused a configuration it refuses a good one, too.
         PoisonedAfterError,
@@ -316,9 +332,19 @@ faults! {
         /// It throws for a configuration above 64 KiB.
         SmallBuffer,
     }
+    "limits.numbers" {
+        /// It makes a floating-point number of every number.
+        FloatEverything,
+        /// It crashes on a number that is too large for its types.
+        PanicsOnHugeNumber,
+    }
     "text.locale" {
         /// It makes letters small as the user's language does.
         LocaleLowercase,
+    }
+    "text.timezone" {
+        /// Its diagnostics name the user's time zone.
+        TzDependentResult,
     }
     "text.invalid-utf8" {
         /// It crashes on a configuration that is not UTF-8.

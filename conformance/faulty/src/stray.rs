@@ -62,6 +62,7 @@ fn commit(fault: Fault, manner: Manner) -> Result<Stray, Ending> {
     match fault {
         Fault::RejectsUnknownEnv => reject_unknown_variables()?,
         Fault::NeedsHome => drop(env::var_os("HOME").ok_or_else(|| picky("HOME is not set"))?),
+        Fault::NeedsCwd => drop(env::current_dir().map_err(|error| picky(&error.to_string()))?),
         Fault::OpensRelativeConfig => open_relative_config()?,
         Fault::WritesCwdLog => fs::write("faulty.log", "started\n").unwrap_or_default(),
         Fault::CreatesCacheDir => create_cache().unwrap_or_default(),

@@ -64,6 +64,9 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
+/// What is missing where no run makes one.
+const A_RUN: &str = "run that yields an artifact";
+
 /// What an artifact says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Info {
@@ -95,18 +98,27 @@ impl Info {
 
 /// Runs a component; its artifact, if it is to yield one.
 async fn made(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<Option<artifact::Client>, Stop> {
-    if actor.part.artifact == Some(false) {
-        cast.lacks(actor, "run that yields an artifact");
+    if actor.artifact == Some(false) {
+        cast.lacks(actor, A_RUN);
         return Ok(None);
     }
     let ended = actor.runs(rig, &cast.session, &actor.stage(rig)?).await?;
     match ended.outcome.artifact() {
         Some(artifact) => Ok(Some(artifact.clone())),
+        None if makes_none(actor, &ended.outcome) => {
+            cast.lacks(actor, A_RUN);
+            Ok(None)
+        }
         None => cast.session.plugin.lacks(
             format!("the {} makes an artifact, so that the rule can be tried", actor.title),
             ended.outcome.told(),
         ),
     }
+}
+
+/// Whether it was never said that there would be one.
+fn makes_none(actor: &Actor, outcome: &Outcome) -> bool {
+    actor.is_example() && outcome.is_good()
 }
 
 async fn stable(rig: &Rig) -> Checked {
@@ -126,8 +138,8 @@ async fn stable(rig: &Rig) -> Checked {
 async fn outlives_build(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, MAKERS).await?;
     for actor in &cast.actors {
-        if actor.part.artifact == Some(false) {
-            cast.lacks(actor, "run that yields an artifact");
+        if actor.artifact == Some(false) {
+            cast.lacks(actor, A_RUN);
             continue;
         }
         let stage = actor.stage(rig)?;
@@ -137,6 +149,10 @@ async fn outlives_build(rig: &Rig) -> Checked {
         object.close(rig).await;
         drop((object, running));
         rig.sleep(MOMENT).await;
+        if ended.outcome.artifact().is_none() && makes_none(actor, &ended.outcome) {
+            cast.lacks(actor, A_RUN);
+            continue;
+        }
         let told = match ended.outcome.artifact() {
             Some(artifact) => Info::of(rig, artifact).await,
             None => Err(ended.outcome.told()),

@@ -4,6 +4,7 @@ mod hello;
 mod live;
 mod promised;
 mod schemas;
+mod stable;
 mod traces;
 
 use std::time::Duration;
@@ -154,6 +155,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["wrong-name-for-file"],
         lasts: Duration::from_millis(50),
         run: |rig| Box::pin(hello::name_matches_file(rig)),
+    },
+    Check {
+        id: "attach.hello-stable",
+        level: Level::Should,
+        class: Class::Any,
+        title: "says the same of itself each time",
+        why: "What differs for no reason looks like another version, and makes every list of plugins jump.",
+        seen: "The plugin is started three times, and its hellos are compared but for the token.",
+        budgets: &[],
+        mutants: &["random-order-components"],
+        lasts: Duration::from_millis(150),
+        run: |rig| Box::pin(stable::stable(rig)),
     },
     Check {
         id: "attach.no-side-effects",

@@ -67,11 +67,11 @@ async fn outcome_set(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, BUILDER).await?;
     for actor in &cast.actors {
         let ended = actor.runs(rig, &cast.session, &actor.stage(rig)?).await?;
-        let wants_artifact = actor.part.artifact.unwrap_or(true);
-        let (promise, held) = if wants_artifact {
-            ("answers an artifact that is not null", ended.outcome.artifact().is_some())
-        } else {
-            ("answers `nothing`", matches!(ended.outcome, Outcome::Nothing))
+        let (made, nothing) = (ended.outcome.artifact().is_some(), matches!(ended.outcome, Outcome::Nothing));
+        let (promise, held) = match actor.artifact {
+            Some(true) => ("answers an artifact that is not null", made),
+            Some(false) => ("answers `nothing`", nothing),
+            None => ("answers an artifact that is not null, or `nothing`", made || nothing),
         };
         cast.saw(actor, promise, held, ended.outcome.told());
         let stage = actor.stage(rig)?;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::prepare::{Tried, schema_of};
+use super::runs::PREPARING;
 use crate::check::{Check, Checked, Class, Level};
 use crate::rig::{Manners, Rig};
+use crate::stage::Cast;
 use crate::talk::diagnostic::shortened;
 use crate::talk::prepare::call_unknown;
 use crate::talk::{Diagnostic, preparers};
@@ -48,6 +50,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["traceback-in-summary"],
         lasts: MOMENT,
         run: |rig| Box::pin(no_internals(rig)),
+    },
+    Check {
+        id: "error.no-panic-exit",
+        level: Level::Should,
+        class: Class::Scenario,
+        title: "survives its own bugs",
+        why: "One bug in one call is not worth the other builds that the same process works for.",
+        seen: "A run of which the scenario says that it meets a bug, and a good one after it.",
+        budgets: &[],
+        mutants: &["panic-ends-session"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(no_panic_exit(rig)),
     },
     Check {
         id: "error.session-survives",
@@ -133,6 +147,29 @@ fn shows_internals(text: &str) -> bool {
             .any(|(at, _)| text[at + mark.len()..].chars().next().is_some_and(|next| next.is_ascii_digit()))
     };
     MARKS.iter().any(|mark| text.contains(mark)) || places.iter().any(|mark| followed_by_digit(mark))
+}
+
+async fn no_panic_exit(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, PREPARING).await?;
+    for actor in &cast.actors {
+        let Some(bug) = &actor.part.bug else {
+            cast.lacks(actor, "`bug`");
+            continue;
+        };
+        let running = actor.start(rig, &cast.session, &actor.stage(rig)?, bug).await?;
+        let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
+        let failed = outcome.is_failure() || outcome.threw();
+        cast.saw(actor, "fails the run that meets a bug", failed, outcome.told());
+        rig.sleep(MOMENT).await;
+        let alive = cast.session.plugin.ended().is_none() && cast.session.host.open_connections() > 0;
+        let observed = if alive { "it does" } else { "its session is over" };
+        if !cast.saw(actor, "goes on afterwards", alive, observed.to_owned()) {
+            break;
+        }
+        let outcome = actor.runs(rig, &cast.session, &actor.stage(rig)?).await?.outcome;
+        cast.saw(actor, "does its next run well", outcome.is_good(), outcome.told());
+    }
+    cast.over()
 }
 
 async fn session_survives(rig: &Rig) -> Checked {

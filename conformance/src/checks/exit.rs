@@ -1,5 +1,6 @@
 //! Session lifecycle.
 
+mod crash;
 mod running;
 
 use std::time::Duration;
@@ -11,6 +12,8 @@ use crate::rig::{Answer, Attached, Manners, Rig};
 
 /// How soon an idle plugin is gone, whatever ends its session.
 const GONE: Duration = Duration::from_secs(5);
+/// How soon a process is gone that has crashed.
+const CRASH: Duration = Duration::from_secs(5);
 /// How long the host goes on listening for a plugin that comes back.
 const LISTENING: Duration = Duration::from_secs(3);
 /// Long enough for a plugin to begin to end.
@@ -124,6 +127,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["ignores-sigterm"],
         lasts: Duration::from_millis(50),
         run: |rig| Box::pin(terminate_signal(rig)),
+    },
+    Check {
+        id: "exit.crash-visible",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "shows that it crashed",
+        why: "A crash that nobody sees is a build that never ends.",
+        seen: "A run of which the scenario says that it crashes the process; its log and its end are awaited.",
+        budgets: &[Budget { what: "from the call to the end", limit: CRASH }],
+        mutants: &["panics-but-hangs"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(crash::visible(rig)),
     },
 ];
 

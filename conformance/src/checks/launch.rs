@@ -120,6 +120,18 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(surroundings::any_cwd(rig)),
     },
     Check {
+        id: "launch.deleted-cwd",
+        level: Level::Should,
+        class: Class::Any,
+        title: "starts in a directory that is gone",
+        why: "A host may outlive the directory in which somebody started it.",
+        seen: "The plugin is started in an empty directory that is removed first.",
+        budgets: &[],
+        mutants: &["needs-cwd"],
+        lasts: Duration::from_millis(50),
+        run: |rig| Box::pin(surroundings::deleted_cwd(rig)),
+    },
+    Check {
         id: "launch.stdin-untouched",
         level: Level::Must,
         class: Class::Any,

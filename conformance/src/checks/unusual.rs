@@ -1,5 +1,7 @@
 //! Unusual input: what no ordinary host sends, or not every day.
 
+mod numbers;
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ const LEVELS: usize = 10_000;
 const MEMBERS: usize = 10_000;
 /// One that is everywhere, one in which `I` and `i` are different letters, and one that is nowhere.
 const LOCALES: [&str; 3] = ["C", "tr_TR.UTF-8", "xx_XX"];
+/// As POSIX writes zones, so that no list of them is needed: no offset, and the furthest in both directions.
+const ZONES: [&str; 3] = ["UTC0", "XXX-14", "YYY+12"];
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -41,6 +45,18 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(large(rig)),
     },
     Check {
+        id: "limits.numbers",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "keeps numbers as they are",
+        why: "A size or an id that went through a floating-point number is another one, or another text.",
+        seen: "Large, small and long numbers in every member of a configuration; a run whose configuration holds an integer that has to come out with the same digits.",
+        budgets: &[],
+        mutants: &["float-everything", "panics-on-huge-number"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(numbers::exact(rig)),
+    },
+    Check {
         id: "text.locale",
         level: Level::Must,
         class: Class::Declared,
@@ -50,7 +66,19 @@ pub(super) const CHECKS: &[Check] = &[
         budgets: &[],
         mutants: &["locale-lowercase"],
         lasts: Duration::from_millis(500),
-        run: |rig| Box::pin(locale(rig)),
+        run: |rig| Box::pin(alike(rig, &["LC_ALL", "LANG"], LOCALES)),
+    },
+    Check {
+        id: "text.timezone",
+        level: Level::Should,
+        class: Class::Declared,
+        title: "is the same in every time zone",
+        why: "A template that is right in one office is right in the other.",
+        seen: "The plugin is started with three values of TZ, and all answers are compared.",
+        budgets: &[],
+        mutants: &["tz-dependent-result"],
+        lasts: Duration::from_millis(500),
+        run: |rig| Box::pin(alike(rig, &["TZ"], ZONES)),
     },
     Check {
         id: "text.invalid-utf8",
@@ -100,19 +128,20 @@ async fn large(rig: &Rig) -> Checked {
     Ok(())
 }
 
-async fn locale(rig: &Rig) -> Checked {
-    let mut first: Option<Vec<Vec<String>>> = None;
-    for locale in LOCALES {
+/// Starts the plugin with each of these values of some variables, and compares its answers.
+async fn alike(rig: &Rig, names: &[&str], values: [&str; 3]) -> Checked {
+    let mut first: Option<Vec<String>> = None;
+    for value in values {
         let host = rig.listen(Manners::default())?;
-        let launch = host.launch().with("LC_ALL", locale).with("LANG", locale);
+        let launch = names.iter().fold(host.launch(), |launch, name| launch.with(name, value));
         let session = rig.launch_for(&host, &launch)?.attached().await?;
         let mut told = Vec::new();
         for component in preparers(&session)? {
-            told.push(answers(rig, &component).await);
+            told.extend(answers(rig, &component).await);
         }
         match &first {
             None => first = Some(told),
-            Some(first) => same_as(&session, locale, first, &told),
+            Some(first) => same_as(&session, (names[0], values[0], value), first, &told),
         }
         session.host.answer(crate::rig::Answer::Leave);
     }
@@ -128,14 +157,15 @@ async fn answers(rig: &Rig, component: &Preparer) -> Vec<String> {
     texts.iter().zip(answers).map(|(text, answer)| format!("{text}: {}", answer.essence())).collect()
 }
 
-fn same_as(session: &Attached, locale: &str, first: &[Vec<String>], told: &[Vec<String>]) {
-    let pairs = first.iter().flatten().zip(told.iter().flatten());
-    let differences: Vec<String> = pairs
+fn same_as(session: &Attached, (name, usual, value): (&str, &str, &str), first: &[String], told: &[String]) {
+    let differences: Vec<String> = first
+        .iter()
+        .zip(told)
         .filter(|(first, other)| first != other)
-        .map(|(first, other)| format!("with {}: {first}; with {locale}: {other}", LOCALES[0]))
+        .map(|(first, other)| format!("with {usual}: {first}; with {value}: {other}"))
         .collect();
-    let total = told.iter().map(Vec::len).sum();
-    session.plugin.saw_of_all(format!("its answers with LC_ALL={locale} are the same"), total, differences);
+    let expected = format!("its answers with {name}={value} are the same");
+    session.plugin.saw_of_all(expected, told.len(), differences);
 }
 
 async fn invalid_utf8(rig: &Rig) -> Checked {

@@ -19,6 +19,8 @@ pub struct Launch {
     pub variables: Vec<(OsString, OsString)>,
     /// Its working directory; the rig's own empty one if none is named.
     pub directory: Option<PathBuf>,
+    /// Whether that directory, which is empty, is gone when the program starts.
+    pub deleted: bool,
     /// Its standard input.
     pub stdin: Stdin,
     /// Who reads its standard error.
@@ -57,7 +59,15 @@ impl Launch {
     /// Without any of the three variables.
     pub fn bare() -> Self {
         let (stdin, stderr) = (Stdin::Empty, Stderr::Read);
-        Self { variables: Vec::new(), directory: None, stdin, stderr, terminal: None, homely: true }
+        Self {
+            variables: Vec::new(),
+            directory: None,
+            deleted: false,
+            stdin,
+            stderr,
+            terminal: None,
+            homely: true,
+        }
     }
 
     /// The same with one variable set; it replaces an earlier value.
@@ -102,9 +112,13 @@ impl Launch {
     /// Starts the program; a pipe for its standard input is kept.
     pub(super) fn start(&self, subject: &Subject, places: &Places) -> io::Result<(Started, Option<Held>)> {
         let (stdin, kept) = self.stdin.open()?;
+        let directory = self.directory.as_ref().unwrap_or(&places.work);
         // Only a shell does this to itself for us without unsafe code of our own.
         let shell = |line| Program::new("/bin/sh").args(["-c", line]);
         let program = match (&self.stdin, &self.terminal) {
+            _ if self.deleted => {
+                shell("rmdir \"$0\" && exec \"$@\"").args([directory]).args([&subject.program])
+            }
             (Stdin::Closed, _) => shell("exec \"$0\" \"$@\" <&-").args([&subject.program]),
             // The leader of a session that opens a terminal has it from then on.
             (_, Some(terminal)) => {
@@ -113,7 +127,6 @@ impl Launch {
             _ => Program::new(&subject.program),
         };
         let program = program.args(&subject.arguments).envs(subject.environment()).envs(self.home(places));
-        let directory = self.directory.as_ref().unwrap_or(&places.work);
         let started = program.envs(self.variables.iter().cloned()).cwd(directory).stdin(stdin).start()?;
         Ok((started, kept))
     }

@@ -268,6 +268,11 @@ impl Plugin {
         family::signal(self.pid(), signal);
     }
 
+    /// A crash is what is expected of it: that is no finding.
+    pub(crate) fn may_crash(&self) {
+        self.signalled.borrow_mut().extend(super::watch::CRASHES.map(Signal::as_raw));
+    }
+
     /// Its living descendants.
     pub fn descendants(&self) -> Vec<Relative> {
         family::descendants(self.pid())

@@ -18,7 +18,7 @@ const ORPHANS: Duration = Duration::from_secs(1);
 /// How many messages, and how many log lines, of one process a file of transcripts holds.
 const WHOLE: usize = 2000;
 /// The signals that only a crash sends.
-const CRASHES: [Signal; 7] =
+pub(super) const CRASHES: [Signal; 7] =
     [Signal::SEGV, Signal::ABORT, Signal::BUS, Signal::ILL, Signal::FPE, Signal::SYS, Signal::TRAP];
 
 /// Lets every session that is still open end in order, then ends what is left.

@@ -18,11 +18,7 @@ struct Artifact {
 impl Stage {
     /// Makes the files and lends the artifact.
     pub(super) fn lend_artifact(self: &Rc<Self>) -> std::io::Result<artifact::Client> {
-        let input = self.part.input.clone().unwrap_or_else(|| Input {
-            builder_id: "packwire.conformance".to_owned(),
-            id: "input".to_owned(),
-            files: Default::default(),
-        });
+        let input = self.part.input.clone().unwrap_or_else(Input::plain);
         let mut files = Vec::new();
         for (name, content) in &input.files {
             let path = self.directory.join(name);

@@ -12,7 +12,7 @@ use super::{Ended, Running, Stage};
 use crate::check::{Checked, Stop};
 use crate::components::{Kind, offered};
 use crate::rig::{Attached, ChildWatch, Manners, Rig};
-use crate::scenario::Part;
+use crate::scenario::{Input, Part};
 use crate::talk::{Object, Preparer, Schema};
 
 /// How long a run may take that nobody keeps waiting, if the scenario does not say.
@@ -36,6 +36,8 @@ pub(crate) struct Actor {
     pub(crate) title: String,
     pub(crate) kind: Kind,
     pub(crate) part: Part,
+    /// Whether a run ends with an artifact; nothing is known of an example that the schema calls safe to run.
+    pub(crate) artifact: Option<bool>,
     pub(crate) offer: Offer,
 }
 
@@ -70,7 +72,9 @@ impl Cast {
             };
             let Some(offer) = offer else { continue };
             match part_of(rig, kind, &one.name, &offer) {
-                Some(part) => actors.push(Actor { title: one.title.clone(), kind, part, offer }),
+                Some((part, artifact)) => {
+                    actors.push(Actor { title: one.title.clone(), kind, part, artifact, offer });
+                }
                 None => missing.push(one.title.clone()),
             }
         }
@@ -117,15 +121,17 @@ fn needs_scenario(missing: &[String]) -> Stop {
     Stop::NotExercised(format!("no --scenario says how to run the {}", missing.join(", the ")))
 }
 
-/// What the scenario says, or the schema's word that its examples are safe to run.
-fn part_of(rig: &Rig, kind: Kind, name: &str, offer: &Offer) -> Option<Part> {
-    let said = rig.scenario().and_then(|scenario| scenario.part(kind, name).cloned());
-    said.or_else(|| {
-        let Offer::Prepares(preparer) = offer else { return None };
-        let schema = Schema::of(&preparer.schema).filter(Schema::is_safe_to_run)?;
-        let example = schema.examples().into_iter().next().map(Value::Object)?;
-        Some(Part { run: Some(example), ..Part::default() })
-    })
+/// What the scenario says, or the schema's word that its examples are safe to run; and whether a run ends with an
+/// artifact.
+fn part_of(rig: &Rig, kind: Kind, name: &str, offer: &Offer) -> Option<(Part, Option<bool>)> {
+    if let Some(said) = rig.scenario().and_then(|scenario| scenario.part(kind, name)) {
+        return Some((said.clone(), Some(said.artifact.unwrap_or(true))));
+    }
+    let Offer::Prepares(preparer) = offer else { return None };
+    let schema = Schema::of(&preparer.schema).filter(Schema::is_safe_to_run)?;
+    let example = schema.examples().into_iter().next().map(Value::Object)?;
+    let input = (kind == Kind::PostProcessor).then(Input::plain);
+    Some((Part { run: Some(example), input, ..Part::default() }, None))
 }
 
 impl Actor {
@@ -138,6 +144,11 @@ impl Actor {
     pub(crate) fn speaks_text(&self) -> bool {
         let data = self.part.data.iter().map(Value::to_string);
         data.chain(self.part.arguments.iter().flatten().cloned()).any(|one| one.contains("${text}"))
+    }
+
+    /// Whether all that is known of its run is that the schema calls its examples safe.
+    pub(crate) fn is_example(&self) -> bool {
+        self.artifact.is_none()
     }
 
     /// What the probe found, for a report.
@@ -180,6 +191,17 @@ impl Actor {
                 preparer.prepared(rig, session, &config, &stage.directory).await.map(Some)
             }
             Offer::Hook(_) | Offer::Command(_) => Ok(None),
+        }
+    }
+
+    /// Whether it refuses a configuration, with an error.
+    pub(crate) async fn refuses(&self, rig: &Rig, stage: &Stage, config: &Value) -> bool {
+        match &self.offer {
+            Offer::Prepares(preparer) => {
+                let config = stage.filled(config).to_string();
+                preparer.prepare(rig, config.as_bytes()).await.refuses()
+            }
+            Offer::Hook(_) | Offer::Command(_) => false,
         }
     }
 

@@ -62,7 +62,10 @@ impl environment::Server for Environment {
         params: environment::CommunicatorParams,
         mut results: environment::CommunicatorResults,
     ) -> capnp::Result<()> {
-        self.called("Environment.communicator", text(params.get()?.get_type())?).await?;
+        let params = params.get()?;
+        self.called("Environment.communicator", text(params.get_type())?).await?;
+        let diary = &self.stage.diary;
+        diary.end(diary.begin(self.lane, "Communicator.config", text(params.get_config())?, 0));
         results.get().set_communicator(self.stage.lend_machine());
         Ok(())
     }

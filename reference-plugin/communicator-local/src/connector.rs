@@ -9,7 +9,7 @@ use crate::machine::Machine;
 
 /// This machine has no options.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(extend("examples" = [{}]))]
+#[schemars(extend("examples" = [{}], "x-packwire-safe-to-run" = true))]
 pub(crate) struct Config {}
 
 /// Opens this machine.

@@ -22,6 +22,22 @@ pub use length::Length;
 pub use schema::schema_of;
 
 /// What a configuration may be: any `#[derive(Deserialize, JsonSchema)]` struct.
+///
+/// Its `examples` are shown to users and tried by the conformance suite, which prepares them. Where running them costs
+/// nothing and leaves nothing, say so, and the suite runs the first without a scenario:
+///
+/// ```
+/// # use schemars::JsonSchema;
+/// # use serde::Deserialize;
+/// #[derive(Deserialize, JsonSchema)]
+/// #[schemars(extend("examples" = [{"size": 1}], "x-packwire-safe-to-run" = true))]
+/// struct Disk {
+///     /// In MiB.
+///     size: u32,
+/// }
+/// # let schema = packwire_plugin::schema_of::<Disk>();
+/// # assert!(schema.contains(r#""x-packwire-safe-to-run":true"#), "{schema}");
+/// ```
 pub trait Config: DeserializeOwned + JsonSchema + Send + 'static {}
 impl<C: DeserializeOwned + JsonSchema + Send + 'static> Config for C {}
 

@@ -21,6 +21,12 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) fail: bool,
     #[serde(default)]
+    pub(crate) bug: bool,
+    #[serde(default)]
+    pub(crate) crash: bool,
+    #[serde(default)]
+    pub(crate) number: Option<i64>,
+    #[serde(default)]
     pub(crate) child: bool,
     #[serde(default)]
     pub(crate) machine: bool,
@@ -71,6 +77,9 @@ impl Problem {
             Some(Fault::MultiPageSummary) => self.summary = format!("{}\n", self.summary).repeat(200),
             Some(Fault::TracebackInSummary) => {
                 self.summary = format!("Traceback (most recent call last): {}", self.summary);
+            }
+            Some(Fault::TzDependentResult) => {
+                self.summary.extend(std::env::var("TZ").map(|zone| format!(" ({zone})")));
             }
             // In Turkish, the small letter of `I` has no dot.
             Some(Fault::LocaleLowercase)
@@ -143,18 +152,27 @@ fn member((key, value): (&String, &Value)) -> Vec<Problem> {
             lines.iter().enumerate().filter_map(|line| text(&path, line)).collect()
         }
         ("lines" | "commands", _) => vec![Problem::at(&path, "it is no list of texts")],
-        ("keep" | "wait" | "ask" | "fail" | "child" | "machine", Value::Bool(_)) => Vec::new(),
-        ("keep" | "wait" | "ask" | "fail" | "child" | "machine", _) => {
+        ("keep" | "wait" | "ask" | "fail" | "bug" | "crash" | "child" | "machine", Value::Bool(_)) => {
+            Vec::new()
+        }
+        ("keep" | "wait" | "ask" | "fail" | "bug" | "crash" | "child" | "machine", _) => {
             vec![Problem::at(&path, "it is neither true nor false")]
         }
         ("repeat" | "upload", Value::Number(number)) if number.as_u64().is_some_and(|n| n <= MOST) => {
             Vec::new()
         }
         ("repeat" | "upload", _) => vec![Problem::at(&path, "it is no number, or too large")],
+        ("number", Value::Number(number)) if number.as_i64().is_some_and(is_exact) => Vec::new(),
+        ("number", _) => vec![Problem::at(&path, "it is no whole number, or too large")],
         ("file" | "password", Value::String(_)) => Vec::new(),
         ("file" | "password", _) => vec![Problem::at(&path, "it is no text")],
         _ => vec![Problem::at(&path, "nothing is called that")],
     }
+}
+
+/// Whether every reader of JSON sees the same number.
+fn is_exact(number: i64) -> bool {
+    number.unsigned_abs() < 1 << 53
 }
 
 fn text(path: &str, (at, line): (usize, &Value)) -> Option<Problem> {

@@ -186,7 +186,9 @@ async fn say_all(green: Green, config: &Config, ui: &ui::Client) -> Result<Ended
     if config.child {
         tokio::time::sleep(Duration::from_millis(60)).await;
     }
-    let mut lines: Vec<&String> = (0..config.repeat.unwrap_or(1)).flat_map(|_| &config.lines).collect();
+    let number = config.number.map(|number| written(fault, number));
+    let mut lines: Vec<&String> =
+        (0..config.repeat.unwrap_or(1)).flat_map(|_| &config.lines).chain(&number).collect();
     match fault {
         Some(Fault::ParallelSay) => lines.reverse(),
         Some(Fault::LosesALine) => drop(lines.pop()),
@@ -218,6 +220,16 @@ async fn say_all(green: Green, config: &Config, ui: &ui::Client) -> Result<Ended
     }
     if config.fail {
         return Ok(Ended::Failed(Problem::at("", "it was told to fail")));
+    }
+    if config.bug {
+        return bug(fault);
+    }
+    if config.crash {
+        log::line(green.manner, "a bug that nobody catches");
+        match fault {
+            Some(Fault::PanicsButHangs) => std::future::pending::<()>().await,
+            _ => std::process::abort(),
+        }
     }
     if config.wait {
         std::future::pending::<()>().await;
@@ -252,6 +264,23 @@ async fn show(fault: Option<Fault>, config: &Config, ui: &ui::Client) -> Result<
         progress.finish_request().send().promise.await?;
     }
     Ok(())
+}
+
+/// A number as it is said.
+fn written(fault: Option<Fault>, number: i64) -> String {
+    let digits = number.to_string();
+    match digits.parse::<f64>() {
+        Ok(float) if fault == Some(Fault::FloatEverything) => format!("{float:e}"),
+        _ => digits,
+    }
+}
+
+/// A bug is thrown, and only the call fails.
+fn bug(fault: Option<Fault>) -> Result<Ended, capnp::Error> {
+    match fault {
+        Some(Fault::PanicEndsSession) => crash("a bug"),
+        _ => Err(capnp::Error::failed("a bug: the list is empty".to_owned())),
+    }
 }
 
 /// Whether there was an answer.

@@ -53,6 +53,22 @@ pub(super) async fn any_cwd(rig: &Rig) -> Checked {
     first.and(second).and(third)
 }
 
+pub(super) async fn deleted_cwd(rig: &Rig) -> Checked {
+    let directory = directory(&rig.places().sockets.join("deleted"), 0o755);
+    let directory = directory.map_err(|error| Stop::rig("a working directory", error))?;
+    let host = rig.listen(Manners::default())?;
+    let launch = Launch { deleted: true, ..host.launch().within(&directory) };
+    let trial = rig.launch_for(&host, &launch)?;
+    let attached = trial.attaches("attaches from a directory that was deleted").await;
+    if directory.exists() {
+        return Err(Stop::Rig("the working directory was not deleted".to_owned()));
+    }
+    if attached.is_some() {
+        leave(&trial).await;
+    }
+    Ok(())
+}
+
 /// One short session from a directory, and what it leaves there.
 async fn lives_in(rig: &Rig, directory: &Path, place: &str) -> Checked {
     let before = names(directory);
