@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::{FILE, World};
+use crate::rig::{FILE, LOCAL, NULL, SHELL, World};
 
 const TWO: &str = r#"{
   "variables": {"greeting": "hello"},
@@ -51,6 +51,21 @@ fn variables_are_given_on_the_command_line() {
     let world = World::with(&[FILE]).template(TWO);
     assert_snapshot!(world.run("build -only=note -var greeting=moin template.json"));
     assert_eq!(world.read("note.txt"), "moin\n");
+}
+
+#[test]
+fn a_warning_is_shown_and_the_build_goes_on() {
+    let template = r#"{
+  "builders": [{"type": "null", "communicator": "local"}],
+  "provisioners": [
+    {"type": "shell", "inline": ["true"], "env": {"STAGE": "test"}, "execute_command": "sh {{ .Path }}"}
+  ]
+}"#;
+    let world = World::with(&[NULL, LOCAL, SHELL]).template(template);
+    assert_snapshot!("a_warning_is_shown", world.run("validate template.json"));
+    let said = world.run("build template.json");
+    assert_eq!(said.ended, "exit 0", "{said}");
+    assert!(said.stderr.contains("scripts run without their variables"), "{said}");
 }
 
 #[test]
