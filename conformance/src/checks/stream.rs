@@ -134,9 +134,7 @@ async fn bounded_in_flight(rig: &Rig) -> Checked {
         for (what, ui, writes) in
             [("calls of the Ui", Reply::Held, Reply::Now), ("writes", Reply::Now, Reply::Held)]
         {
-            let stage = actor.stage(rig)?;
-            stage.ui.set(ui);
-            stage.writes.set(writes);
+            let stage = stalled(rig, actor, ui, writes)?;
             let running = much(rig, &cast, actor, &stage).await?;
             stage.diary.quiet(rig.stretch(MOMENT), rig.stretch(Duration::from_secs(10))).await;
             let (calls, bytes, name) = stage.diary.peak();
@@ -156,20 +154,39 @@ async fn resumes(rig: &Rig) -> Checked {
         let undisturbed = actor.stage(rig)?;
         let running = much(rig, &cast, actor, &undisturbed).await?;
         actor.ends(rig, &cast.session, &running).await?;
-        let stalled = actor.stage(rig)?;
-        answer_everything(&stalled, Reply::Held);
-        let running = much(rig, &cast, actor, &stalled).await?;
+        let said_and_written = counted(&undisturbed);
+        // Each alone: what is held first keeps the other from coming.
+        let ui = stalled(rig, actor, Reply::Held, Reply::Now)?;
+        let writes = stalled(rig, actor, Reply::Now, Reply::Held)?;
+        let runs = [much(rig, &cast, actor, &ui).await?, much(rig, &cast, actor, &writes).await?];
         rig.sleep(STALLED).await;
-        answer_everything(&stalled, Reply::Now);
-        let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
-        cast.saw(actor, "ends well after 2 s without answers", outcome.is_good(), outcome.told());
-        let lines = |stage: &Stage| stage.said().lines().count() + stage.diary.lost();
-        let told = |stage: &Stage| (lines(stage), stage.received.borrow().total());
-        let (before, after) = (told(&undisturbed), told(&stalled));
-        let observed = format!("{before:?} lines and bytes, then {after:?}");
-        cast.saw(actor, "says and writes as much as without the pause", before == after, observed);
+        for (stage, running) in [ui, writes].iter().zip(&runs) {
+            answer_everything(stage, Reply::Now);
+            let outcome = actor.ends(rig, &cast.session, running).await?.outcome;
+            cast.saw(actor, "ends well after 2 s without answers", outcome.is_good(), outcome.told());
+            let after = counted(stage);
+            let observed = format!("{said_and_written:?} lines and bytes, then {after:?}");
+            cast.saw(
+                actor,
+                "says and writes as much as without the pause",
+                said_and_written == after,
+                observed,
+            );
+        }
     }
     cast.over()
+}
+
+fn stalled(rig: &Rig, actor: &Actor, ui: Reply, writes: Reply) -> Result<Rc<Stage>, Stop> {
+    let stage = actor.stage(rig)?;
+    stage.ui.set(ui);
+    stage.writes.set(writes);
+    Ok(stage)
+}
+
+/// How many lines were said, and how many bytes written.
+fn counted(stage: &Stage) -> (usize, usize) {
+    (stage.said().lines().count() + stage.diary.lost(), stage.received.borrow().total())
 }
 
 async fn outcome_after_output(rig: &Rig) -> Checked {
