@@ -1,4 +1,4 @@
-//! The child that this plugin starts where a plugin with a child is needed. It ends by itself within a minute.
+//! The child that this plugin starts where a plugin with a child is needed. It ends by itself within minutes.
 use std::{
     io,
     process::{Child, Command, ExitCode, Stdio},
@@ -9,7 +9,7 @@ use crate::{fault::Fault, launch::TOKEN};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// How long a child that was left behind stays.
-const LEFT_BEHIND: Duration = Duration::from_secs(30);
+const LEFT_BEHIND: Duration = Duration::from_secs(180);
 
 /// The life of the child: as long as the plugin holds the other end of its stdin, or a while longer.
 pub(crate) fn be(stay: bool, hide: bool) -> ExitCode {

@@ -20,8 +20,8 @@ pub(crate) const MOST: u64 = 256 << 20;
 /// How often it is looked at; of each process its highest mark is taken, which nothing hides from.
 const GLANCE: Duration = Duration::from_millis(3);
 
-/// How long processes may take to appear, and to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long processes may take to appear, and to end, on a busy machine; what survives stays longer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a run went.
 pub(crate) struct Tried {
