@@ -101,7 +101,8 @@ fn wrap(name: &str, programs: &Path, plugins: &Path, folder: &Path) -> std::io::
 fn redacted(line: &str, folder: &Path) -> String {
     let line = line.replace("<external capability>", "<cap>").replace(env!("CARGO_PKG_VERSION"), "VERSION");
     let line = without_marks(&readable(&line)).replace(&folder.display().to_string(), "/work");
-    short(&without_chance(&line))
+    let temporary = format!("{}/", std::env::temp_dir().display());
+    short(&without_chance(&line.replace(&temporary, "/tmp/")))
 }
 
 /// Bytes as text, where they are one.
