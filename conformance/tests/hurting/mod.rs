@@ -52,13 +52,18 @@ pub(crate) fn full_disk(manner: &str, ids: &[&str]) -> Tried {
 /// Kills the suite when it has a plugin with descendants; answers what still runs of the plugin when it has had time to
 /// end.
 pub(crate) fn abandoned(manner: &str) -> Vec<u32> {
-    let (place, plugin) = plugin();
+    let (_place, plugin) = plugin();
+    let temporary = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
     let slow = ["--jobs", "1", "--only", "attach.patient", "--scenario", "faulty/scenario.toml", "--"];
     command.args(slow).args([plugin.as_os_str(), manner.as_ref()]);
-    command.env("TMPDIR", place.path()).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let mut suite = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    assert!(in_time(|| running(&plugin).len() > 1), "it never hid");
+    command.env("TMPDIR", temporary.path()).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let told = temporary.path().join("told");
+    let file = fs::File::create(&told).unwrap();
+    command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+    let mut suite = command.spawn().unwrap();
+    let hid = in_time(|| running(&plugin).len() > 1);
+    assert!(hid, "it never hid: {}", fs::read_to_string(&told).unwrap());
     suite.kill().unwrap();
     suite.wait().unwrap();
     in_time(|| running(&plugin).is_empty());
@@ -74,9 +79,10 @@ fn in_time(is_so: impl Fn() -> bool) -> bool {
     is_so()
 }
 
-/// A plugin of this run's own: what is left of it is told from what other tests do.
+/// A plugin of this run's own: what is left of it is told from what other tests do. Its path is the one by which the
+/// system knows its processes, wherever links lead to the build directory.
 fn plugin() -> (tempfile::TempDir, PathBuf) {
-    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let place = tempfile::tempdir_in(fs::canonicalize(env!("CARGO_TARGET_TMPDIR")).unwrap()).unwrap();
     let plugin = place.path().join("packer-builder-green");
     fs::hard_link(fs::canonicalize(faulty()).unwrap(), &plugin).unwrap();
     (place, plugin)
@@ -95,21 +101,25 @@ fn run(mut command: Command, manner: &str, ids: &[&str]) -> Tried {
     command.args(["--scenario", "faulty/scenario.toml", "--"]).args([plugin.as_os_str(), manner.as_ref()]);
     command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
     command.stdout(fs::File::create(&report).unwrap());
-    let (code, peak) = watch(command.spawn().unwrap());
+    let (code, peak, seen) = watch(command.spawn().unwrap(), &plugin);
+    assert!(seen, "no process of the plugin was seen: what is left of it would not be, either");
     let text = fs::read_to_string(&report).unwrap();
     let report = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
     Tried { code, report, peak, left: running(&plugin) }
 }
 
-/// Waits for its end; answers its exit code and the most that all of the suite had in memory.
-fn watch(mut suite: Child) -> (Option<i32>, u64) {
+/// Waits for its end; answers its exit code, the most that all of the suite had in memory, and whether the plugin was
+/// seen to run.
+fn watch(mut suite: Child, plugin: &Path) -> (Option<i32>, u64, bool) {
     let own = fs::canonicalize(env!("CARGO_BIN_EXE_conformance")).unwrap();
-    let mut peak = 0;
+    let (mut peak, mut seen) = (0, false);
     loop {
         if let Some(status) = suite.try_wait().unwrap() {
-            return (status.code(), peak);
+            return (status.code(), peak, seen);
         }
-        peak = peak.max(held(&below(suite.id()), &own));
+        let family = below(suite.id());
+        peak = peak.max(held(&family, &own));
+        seen |= family.iter().any(|process| runs(*process, plugin));
         std::thread::sleep(GLANCE);
     }
 }
