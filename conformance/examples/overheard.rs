@@ -15,6 +15,7 @@ use capnp::any_pointer;
 use capnp::message::ReaderOptions;
 use capnp::traits::{FromPointerReader, HasTypeId};
 use capnp_rpc::rpc_capnp::{exception, message, return_};
+use packwire_conformance::rig::{Frames, method_name};
 use packwire_schema::{
     artifact_capnp, attach_capnp, builder_capnp, communicator_capnp, connector_capnp, data_source_capnp,
     environment_capnp, hook_capnp, post_processor_capnp, provisioner_capnp, stream_capnp, ui_capnp,
@@ -24,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 const ADDRESS: &str = "PACKER_PLUGIN_ADDRESS";
+const CHUNK_BYTES: usize = 64 << 10;
 
 type Anything<T> = Result<T, Box<dyn Error>>;
 
@@ -91,35 +93,16 @@ async fn listen(
     sender: Side,
     heard: &Arc<Heard>,
 ) {
-    while let Some(frame) = frame(&mut from).await {
-        heard.lock().unwrap_or_else(PoisonError::into_inner).push((sender, frame.clone()));
-        if to.write_all(&frame).await.is_err() {
+    let (mut frames, mut chunk) = (Frames::default(), vec![0; CHUNK_BYTES]);
+    while let Ok(count @ 1..) = from.read(&mut chunk).await {
+        let mut whole = Vec::new();
+        frames.cut(&chunk[..count], |cut| whole.extend(cut.ok().map(|frame| (sender, frame.to_vec()))));
+        heard.lock().unwrap_or_else(PoisonError::into_inner).extend(whole);
+        if to.write_all(&chunk[..count]).await.is_err() {
             break;
         }
     }
     drop(to.shutdown().await);
-}
-
-/// The next message; `None` at the end of the link.
-async fn frame(from: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    take(from, &mut bytes, 4).await?;
-    let segments = word(&bytes, 0) + 1;
-    let header = (4 + 4 * segments).next_multiple_of(8);
-    take(from, &mut bytes, header - 4).await?;
-    let words: usize = (0..segments).map(|segment| word(&bytes, 4 + 4 * segment)).sum();
-    take(from, &mut bytes, 8 * words).await?;
-    Some(bytes)
-}
-
-async fn take(from: &mut (impl AsyncRead + Unpin), bytes: &mut Vec<u8>, more: usize) -> Option<()> {
-    let start = bytes.len();
-    bytes.resize(start + more, 0);
-    from.read_exact(&mut bytes[start..]).await.ok().map(drop)
-}
-
-fn word(bytes: &[u8], at: usize) -> usize {
-    bytes[at..at + 4].iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
 }
 
 /// Calls and answers as lines; what belongs to the bookkeeping of the library is left out.
@@ -133,8 +116,8 @@ fn lines(frames: &[(Side, Vec<u8>)]) -> Anything<String> {
                 let call = call?;
                 let method = (call.get_interface_id(), call.get_method_id());
                 asked.insert((*sender, call.get_question_id()), method);
-                let (name, params) = told(method, Content::Params(call.get_params()?.get_content()))?;
-                format!("{}  {name}{params}", sender.arrow())
+                let params = told(method, Content::Params(call.get_params()?.get_content()))?;
+                format!("{}  {}{params}", sender.arrow(), method_name(method))
             }
             message::Return(answer) => {
                 let answer = answer?;
@@ -150,15 +133,12 @@ fn lines(frames: &[(Side, Vec<u8>)]) -> Anything<String> {
 }
 
 fn answered(method: (u64, u16), answer: return_::Reader<'_>) -> Anything<String> {
+    let name = method_name(method);
     Ok(match answer.which()? {
         return_::Results(results) => {
-            let (name, results) = told(method, Content::Results(results?.get_content()))?;
-            format!("{name}{results}")
+            format!("{name}{}", told(method, Content::Results(results?.get_content()))?)
         }
-        return_::Exception(thrown) => {
-            let (name, _) = told(method, Content::Nothing)?;
-            format!("{name} fails: {}", reason(thrown?)?)
-        }
+        return_::Exception(thrown) => format!("{name} fails: {}", reason(thrown?)?),
         _ => "nothing".to_owned(),
     })
 }
@@ -171,124 +151,121 @@ fn reason(thrown: exception::Reader<'_>) -> Anything<String> {
 enum Content<'a> {
     Params(any_pointer::Reader<'a>),
     Results(any_pointer::Reader<'a>),
-    Nothing,
 }
 
-/// A method's name, and what the content is in words.
-fn told(method: (u64, u16), content: Content<'_>) -> Anything<(&'static str, String)> {
+/// What the parameters or results of a method are in words.
+fn told(method: (u64, u16), content: Content<'_>) -> Anything<String> {
     macro_rules! methods {
-        ($($interface:path { $($number:literal $name:literal $params:path, $results:path;)+ })+) => {
-            $($(if method == (<$interface as HasTypeId>::TYPE_ID, $number) {
-                let text = match content {
-                    Content::Params(params) => shown::<$params>(params)?,
-                    Content::Results(results) => shown::<$results>(results)?,
-                    Content::Nothing => String::new(),
+        ($($file:ident::$interface:ident { $($number:literal $params:ident $results:ident,)+ })+) => {
+            $($(if method == (<$file::$interface::Client as HasTypeId>::TYPE_ID, $number) {
+                return match content {
+                    Content::Params(params) => shown::<$file::$interface::$params::Reader<'_>>(params),
+                    Content::Results(results) => shown::<$file::$interface::$results::Reader<'_>>(results),
                 };
-                return Ok(($name, text));
             })+)+
         };
     }
     methods! {
-        artifact_capnp::artifact::Client {
-            0 "Artifact.describe" artifact_capnp::artifact::describe_params::Reader<'_>, artifact_capnp::artifact::describe_results::Reader<'_>;
-            1 "Artifact.state" artifact_capnp::artifact::state_params::Reader<'_>, artifact_capnp::artifact::state_results::Reader<'_>;
-            2 "Artifact.destroy" artifact_capnp::artifact::destroy_params::Reader<'_>, artifact_capnp::artifact::destroy_results::Reader<'_>;
-            3 "Artifact.close" artifact_capnp::artifact::close_params::Reader<'_>, artifact_capnp::artifact::close_results::Reader<'_>;
+        artifact_capnp::artifact {
+            0 describe_params describe_results,
+            1 state_params state_results,
+            2 destroy_params destroy_results,
+            3 close_params close_results,
         }
-        attach_capnp::host::Client {
-            0 "Host.attach" attach_capnp::host::attach_params::Reader<'_>, attach_capnp::host::attach_results::Reader<'_>;
+        attach_capnp::host {
+            0 attach_params attach_results,
         }
-        builder_capnp::image_builder::Client {
-            0 "ImageBuilder.prepare" builder_capnp::image_builder::prepare_params::Reader<'_>, builder_capnp::image_builder::prepare_results::Reader<'_>;
+        builder_capnp::image_builder {
+            0 prepare_params prepare_results,
         }
-        builder_capnp::build::Client {
-            0 "Build.run" builder_capnp::build::run_params::Reader<'_>, builder_capnp::build::run_results::Reader<'_>;
-            1 "Build.close" builder_capnp::build::close_params::Reader<'_>, builder_capnp::build::close_results::Reader<'_>;
+        builder_capnp::build {
+            0 run_params run_results,
+            1 close_params close_results,
         }
-        communicator_capnp::communicator::Client {
-            0 "Communicator.info" communicator_capnp::communicator::info_params::Reader<'_>, communicator_capnp::communicator::info_results::Reader<'_>;
-            1 "Communicator.command" communicator_capnp::communicator::command_params::Reader<'_>, communicator_capnp::communicator::command_results::Reader<'_>;
-            2 "Communicator.upload" communicator_capnp::communicator::upload_params::Reader<'_>, communicator_capnp::communicator::upload_results::Reader<'_>;
-            3 "Communicator.download" communicator_capnp::communicator::download_params::Reader<'_>, communicator_capnp::communicator::download_results::Reader<'_>;
-            4 "Communicator.uploadTree" communicator_capnp::communicator::upload_tree_params::Reader<'_>, communicator_capnp::communicator::upload_tree_results::Reader<'_>;
-            5 "Communicator.downloadTree" communicator_capnp::communicator::download_tree_params::Reader<'_>, communicator_capnp::communicator::download_tree_results::Reader<'_>;
-            6 "Communicator.dial" communicator_capnp::communicator::dial_params::Reader<'_>, communicator_capnp::communicator::dial_results::Reader<'_>;
-            7 "Communicator.close" communicator_capnp::communicator::close_params::Reader<'_>, communicator_capnp::communicator::close_results::Reader<'_>;
+        communicator_capnp::communicator {
+            0 info_params info_results,
+            1 command_params command_results,
+            2 upload_params upload_results,
+            3 download_params download_results,
+            4 upload_tree_params upload_tree_results,
+            5 download_tree_params download_tree_results,
+            6 dial_params dial_results,
+            7 close_params close_results,
         }
-        communicator_capnp::remote_process::Client {
-            0 "RemoteProcess.run" communicator_capnp::remote_process::run_params::Reader<'_>, communicator_capnp::remote_process::run_results::Reader<'_>;
-            1 "RemoteProcess.close" communicator_capnp::remote_process::close_params::Reader<'_>, communicator_capnp::remote_process::close_results::Reader<'_>;
+        communicator_capnp::remote_process {
+            0 run_params run_results,
+            1 close_params close_results,
         }
-        connector_capnp::connector::Client {
-            0 "Connector.prepare" connector_capnp::connector::prepare_params::Reader<'_>, connector_capnp::connector::prepare_results::Reader<'_>;
+        connector_capnp::connector {
+            0 prepare_params prepare_results,
         }
-        connector_capnp::connection::Client {
-            0 "Connection.open" connector_capnp::connection::open_params::Reader<'_>, connector_capnp::connection::open_results::Reader<'_>;
-            1 "Connection.close" connector_capnp::connection::close_params::Reader<'_>, connector_capnp::connection::close_results::Reader<'_>;
+        connector_capnp::connection {
+            0 open_params open_results,
+            1 close_params close_results,
         }
-        data_source_capnp::data_source::Client {
-            0 "DataSource.prepare" data_source_capnp::data_source::prepare_params::Reader<'_>, data_source_capnp::data_source::prepare_results::Reader<'_>;
+        data_source_capnp::data_source {
+            0 prepare_params prepare_results,
         }
-        data_source_capnp::query::Client {
-            0 "Query.run" data_source_capnp::query::run_params::Reader<'_>, data_source_capnp::query::run_results::Reader<'_>;
-            1 "Query.close" data_source_capnp::query::close_params::Reader<'_>, data_source_capnp::query::close_results::Reader<'_>;
+        data_source_capnp::query {
+            0 run_params run_results,
+            1 close_params close_results,
         }
-        environment_capnp::environment::Client {
-            0 "Environment.communicator" environment_capnp::environment::communicator_params::Reader<'_>, environment_capnp::environment::communicator_results::Reader<'_>;
-            1 "Environment.cache" environment_capnp::environment::cache_params::Reader<'_>, environment_capnp::environment::cache_results::Reader<'_>;
-            2 "Environment.remember" environment_capnp::environment::remember_params::Reader<'_>, environment_capnp::environment::remember_results::Reader<'_>;
-            3 "Environment.tempDir" environment_capnp::environment::temp_dir_params::Reader<'_>, environment_capnp::environment::temp_dir_results::Reader<'_>;
-            4 "Environment.port" environment_capnp::environment::port_params::Reader<'_>, environment_capnp::environment::port_results::Reader<'_>;
-            5 "Environment.serve" environment_capnp::environment::serve_params::Reader<'_>, environment_capnp::environment::serve_results::Reader<'_>;
-            6 "Environment.keyPair" environment_capnp::environment::key_pair_params::Reader<'_>, environment_capnp::environment::key_pair_results::Reader<'_>;
+        environment_capnp::environment {
+            0 communicator_params communicator_results,
+            1 cache_params cache_results,
+            2 remember_params remember_results,
+            3 temp_dir_params temp_dir_results,
+            4 port_params port_results,
+            5 serve_params serve_results,
+            6 key_pair_params key_pair_results,
         }
-        environment_capnp::lease::Client {
-            0 "Lease.close" environment_capnp::lease::close_params::Reader<'_>, environment_capnp::lease::close_results::Reader<'_>;
+        environment_capnp::lease {
+            0 close_params close_results,
         }
-        environment_capnp::ledger_entry::Client {
-            0 "LedgerEntry.update" environment_capnp::ledger_entry::update_params::Reader<'_>, environment_capnp::ledger_entry::update_results::Reader<'_>;
-            1 "LedgerEntry.settle" environment_capnp::ledger_entry::settle_params::Reader<'_>, environment_capnp::ledger_entry::settle_results::Reader<'_>;
+        environment_capnp::ledger_entry {
+            0 update_params update_results,
+            1 settle_params settle_results,
         }
-        hook_capnp::hook::Client {
-            0 "Hook.run" hook_capnp::hook::run_params::Reader<'_>, hook_capnp::hook::run_results::Reader<'_>;
+        hook_capnp::hook {
+            0 run_params run_results,
         }
-        post_processor_capnp::post_processor::Client {
-            0 "PostProcessor.prepare" post_processor_capnp::post_processor::prepare_params::Reader<'_>, post_processor_capnp::post_processor::prepare_results::Reader<'_>;
+        post_processor_capnp::post_processor {
+            0 prepare_params prepare_results,
         }
-        post_processor_capnp::post_process::Client {
-            0 "PostProcess.run" post_processor_capnp::post_process::run_params::Reader<'_>, post_processor_capnp::post_process::run_results::Reader<'_>;
-            1 "PostProcess.close" post_processor_capnp::post_process::close_params::Reader<'_>, post_processor_capnp::post_process::close_results::Reader<'_>;
+        post_processor_capnp::post_process {
+            0 run_params run_results,
+            1 close_params close_results,
         }
-        provisioner_capnp::provisioner::Client {
-            0 "Provisioner.prepare" provisioner_capnp::provisioner::prepare_params::Reader<'_>, provisioner_capnp::provisioner::prepare_results::Reader<'_>;
+        provisioner_capnp::provisioner {
+            0 prepare_params prepare_results,
         }
-        provisioner_capnp::provision::Client {
-            0 "Provision.run" provisioner_capnp::provision::run_params::Reader<'_>, provisioner_capnp::provision::run_results::Reader<'_>;
-            1 "Provision.close" provisioner_capnp::provision::close_params::Reader<'_>, provisioner_capnp::provision::close_results::Reader<'_>;
+        provisioner_capnp::provision {
+            0 run_params run_results,
+            1 close_params close_results,
         }
-        stream_capnp::byte_stream::Client {
-            0 "ByteStream.write" stream_capnp::byte_stream::write_params::Reader<'_>, stream_capnp::byte_stream::write_results::Reader<'_>;
-            1 "ByteStream.end" stream_capnp::byte_stream::end_params::Reader<'_>, stream_capnp::byte_stream::end_results::Reader<'_>;
-            2 "ByteStream.abort" stream_capnp::byte_stream::abort_params::Reader<'_>, stream_capnp::byte_stream::abort_results::Reader<'_>;
+        stream_capnp::byte_stream {
+            0 write_params write_results,
+            1 end_params end_results,
+            2 abort_params abort_results,
         }
-        ui_capnp::ui::Client {
-            0 "Ui.say" ui_capnp::ui::say_params::Reader<'_>, ui_capnp::ui::say_results::Reader<'_>;
-            1 "Ui.message" ui_capnp::ui::message_params::Reader<'_>, ui_capnp::ui::message_results::Reader<'_>;
-            2 "Ui.error" ui_capnp::ui::error_params::Reader<'_>, ui_capnp::ui::error_results::Reader<'_>;
-            3 "Ui.machine" ui_capnp::ui::machine_params::Reader<'_>, ui_capnp::ui::machine_results::Reader<'_>;
-            4 "Ui.ask" ui_capnp::ui::ask_params::Reader<'_>, ui_capnp::ui::ask_results::Reader<'_>;
-            5 "Ui.progress" ui_capnp::ui::progress_params::Reader<'_>, ui_capnp::ui::progress_results::Reader<'_>;
-            6 "Ui.mask" ui_capnp::ui::mask_params::Reader<'_>, ui_capnp::ui::mask_results::Reader<'_>;
+        ui_capnp::ui {
+            0 say_params say_results,
+            1 message_params message_results,
+            2 error_params error_results,
+            3 machine_params machine_results,
+            4 ask_params ask_results,
+            5 progress_params progress_results,
+            6 mask_params mask_results,
         }
-        ui_capnp::progress::Client {
-            0 "Progress.update" ui_capnp::progress::update_params::Reader<'_>, ui_capnp::progress::update_results::Reader<'_>;
-            1 "Progress.finish" ui_capnp::progress::finish_params::Reader<'_>, ui_capnp::progress::finish_results::Reader<'_>;
+        ui_capnp::progress {
+            0 update_params update_results,
+            1 finish_params finish_results,
         }
-        work_capnp::cancellation::Client {
-            0 "Cancellation.wait" work_capnp::cancellation::wait_params::Reader<'_>, work_capnp::cancellation::wait_results::Reader<'_>;
+        work_capnp::cancellation {
+            0 wait_params wait_results,
         }
     }
-    Ok(("a call", String::new()))
+    Ok(String::new())
 }
 
 fn shown<'a, T: FromPointerReader<'a> + Debug>(content: any_pointer::Reader<'a>) -> Anything<String> {

@@ -36,15 +36,15 @@ pub use family::Relative;
 pub use host::{Hello, Host};
 pub use launch::{Launch, Places, Stderr, Stdin};
 pub use manners::{Answer, Listens, Manners};
+pub use names::method_name;
 pub use plugin::{End, Plugin};
 pub use sockets::Socket;
 pub use terminal::Terminal;
-pub use transcript::{Entry, Message, Sender};
+pub use transcript::{Entry, Frames, Message, Sender};
 
-pub(crate) use children::ChildWatch;
+pub(crate) use children::{Child, ChildWatch};
 pub(crate) use family::{become_subreaper, end_descendants, ended, reap, reap_all, signal};
 pub(crate) use room::{Program, Started, succeeds};
-pub(crate) use transcript::Frames;
 
 use record::Record;
 

@@ -183,7 +183,12 @@ async fn output_matches_schema(rig: &Rig) -> Checked {
 }
 
 async fn failure_is_diagnostic(rig: &Rig) -> Checked {
-    let cast = Cast::assemble(rig, &[Kind::DataSource]).await?;
+    told_to_fail(rig, Kind::DataSource, "answers `failed`, and why", Outcome::is_failure).await
+}
+
+/// What a component answers to what its scenario says is to fail.
+async fn told_to_fail(rig: &Rig, kind: Kind, promise: &str, is_kept: fn(&Outcome) -> bool) -> Checked {
+    let cast = Cast::assemble(rig, &[kind]).await?;
     for actor in &cast.actors {
         let Some(fails) = &actor.part.fails else {
             cast.lacks(actor, "`fails`");
@@ -191,7 +196,7 @@ async fn failure_is_diagnostic(rig: &Rig) -> Checked {
         };
         let running = actor.start(rig, &cast.session, &actor.stage(rig)?, fails).await?;
         let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
-        cast.saw(actor, "answers `failed`, and why", outcome.is_failure(), outcome.told());
+        cast.saw(actor, promise, is_kept(&outcome), outcome.told());
     }
     cast.over()
 }
@@ -213,17 +218,7 @@ async fn unknown_name(rig: &Rig) -> Checked {
 }
 
 async fn errors_reported(rig: &Rig) -> Checked {
-    let cast = Cast::assemble(rig, &[Kind::Hook]).await?;
-    for actor in &cast.actors {
-        let Some(fails) = &actor.part.fails else {
-            cast.lacks(actor, "`fails`");
-            continue;
-        };
-        let running = actor.start(rig, &cast.session, &actor.stage(rig)?, fails).await?;
-        let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
-        cast.saw(actor, "fails, and says why", outcome.says_why(), outcome.told());
-    }
-    cast.over()
+    told_to_fail(rig, Kind::Hook, "fails, and says why", Outcome::says_why).await
 }
 
 async fn arguments_verbatim(rig: &Rig) -> Checked {

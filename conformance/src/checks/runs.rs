@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::check::{Check, Checked, Class, Level, Stop};
+use crate::checks::comm::run_a_command;
 use crate::components::Kind;
-use crate::rig::Rig;
+use crate::rig::{Child, Rig};
 use crate::stage::{Cast, HookAnswer, Lent, Outcome, Reply, TEXT};
 
 const MOMENT: Duration = Duration::from_millis(200);
@@ -103,6 +104,20 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// The largest message that may be sent.
 const LARGEST: usize = 8 << 20;
+
+/// The children that the plugin has while its components are run, one after another.
+pub(super) async fn children_in_runs(rig: &Rig, cast: &Cast) -> Result<Vec<Child>, Stop> {
+    let watch = cast.watch_children(rig);
+    for actor in &cast.actors {
+        actor.runs(rig, &cast.session, &actor.stage(rig)?).await?;
+        run_a_command(rig, cast, actor).await?;
+    }
+    let children = watch.seen();
+    if children.is_empty() {
+        return Err(Stop::NotApplicable("no child of the plugin was seen in its runs".to_owned()));
+    }
+    Ok(children)
+}
 
 async fn once(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, PREPARING).await?;

@@ -3,8 +3,8 @@
 use capnp::traits::HasTypeId;
 use packwire_schema as schema;
 
-/// A method as people write it: `Host.attach`.
-pub(super) fn method(interface: u64, number: u16) -> String {
+/// A method, by the id of its interface and its number, as people write it: `Host.attach`.
+pub fn method_name((interface, number): (u64, u16)) -> String {
     let Some((_, name, methods)) = INTERFACES.iter().find(|(id, _, _)| *id == interface) else {
         return format!("interface {interface:#x}, method {number}");
     };
@@ -108,7 +108,7 @@ mod tests {
                     let (word, number) = (words.next().unwrap(), words.next().unwrap());
                     let number =
                         number.trim_start_matches('@').trim_end_matches(|c: char| !c.is_ascii_digit());
-                    assert_eq!(super::method(*id, number.parse().unwrap()), format!("{name}.{word}"));
+                    assert_eq!(method_name((*id, number.parse().unwrap())), format!("{name}.{word}"));
                     named += 1;
                 }
                 if line.starts_with('}') {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use capnp::message::ReaderOptions;
 use capnp_rpc::rpc_capnp::{call, exception, message, message_target, return_};
 
-use super::names;
+use super::names::method_name;
 
 /// A frame that claims more segments or bytes than this ends the link: it is twice what may be sent.
 const MOST_SEGMENTS: usize = 512;
@@ -157,7 +157,7 @@ impl Entries {
 
 /// Cuts the bytes of one direction into messages.
 #[derive(Default)]
-pub(crate) struct Frames {
+pub struct Frames {
     waiting: Vec<u8>,
     lost: Option<String>,
 }
@@ -177,7 +177,7 @@ impl Frames {
 
     /// Takes the next bytes and hands on each message that they complete, as it came; for bytes that are none, the
     /// length that they claim and why they are none.
-    pub(crate) fn cut(&mut self, bytes: &[u8], mut each: impl FnMut(Result<&[u8], (usize, &str)>)) {
+    pub fn cut(&mut self, bytes: &[u8], mut each: impl FnMut(Result<&[u8], (usize, &str)>)) {
         if self.lost.is_some() {
             return;
         }
@@ -259,7 +259,7 @@ fn read_call(call: call::Reader<'_>) -> capnp::Result<Message> {
         Ok(message_target::PromisedAnswer(promised)) => format!("answer {}", promised?.get_question_id()),
         Err(_) => "an unknown target".to_owned(),
     };
-    let name = names::method(interface, method);
+    let name = method_name((interface, method));
     Ok(Message::Call { question: call.get_question_id(), interface, method, name, target })
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::WATCHED;
-use crate::check::{Checked, Stop};
+use crate::check::Checked;
 use crate::checks::cancel::begin_long_run;
-use crate::checks::comm::run_a_command;
+use crate::checks::runs::children_in_runs;
 use crate::components::Kind;
 use crate::rig::{Answer, Rig};
 use crate::stage::Cast;
@@ -48,15 +48,7 @@ pub(super) async fn children_reaped(rig: &Rig) -> Checked {
 pub(super) async fn socket_private(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     let link = cast.session.plugin.socket_inodes();
-    let watch = cast.watch_children(rig);
-    for actor in &cast.actors {
-        actor.runs(rig, &cast.session, &actor.stage(rig)?).await?;
-        run_a_command(rig, &cast, actor).await?;
-    }
-    let children = watch.seen();
-    if children.is_empty() {
-        return Err(Stop::NotApplicable("no child of the plugin was seen in its runs".to_owned()));
-    }
+    let children = children_in_runs(rig, &cast).await?;
     let holding: Vec<&str> = children
         .iter()
         .filter(|child| child.sockets.iter().any(|inode| link.contains(inode)))
