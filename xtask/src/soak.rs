@@ -2,6 +2,9 @@
 //! pass there is a fault of the suite, or of the plugin.
 
 use std::ffi::OsString;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +15,27 @@ use serde_json::Value;
 
 use crate::process;
 
-/// How the suite is run: the number of its jobs, and whether every core is busy beside it.
-const WAYS: [(&str, bool); 2] = [("1", false), ("16", true)];
+/// How the suite is run.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Way {
+    /// Check after check, with `--jobs 1`
+    Alone,
+    /// With `--jobs 16`, and every core busy beside it
+    Loaded,
+}
+
+impl Way {
+    fn jobs(self) -> &'static str {
+        match self {
+            Self::Alone => "1",
+            Self::Loaded => "16",
+        }
+    }
+
+    fn load(self) -> Option<Load> {
+        (self == Self::Loaded).then(Load::begin)
+    }
+}
 
 /// Run the suite on all reference plugins until it has been right often enough
 #[derive(clap::Args)]
@@ -24,6 +46,12 @@ pub(crate) struct Args {
     /// Only plugins whose name holds this, such as `shell`
     #[arg(long, default_value = "")]
     only: String,
+    /// In one way only
+    #[arg(long, value_enum)]
+    way: Option<Way>,
+    /// How many plugins are tried at the same time
+    #[arg(long, default_value_t = NonZeroUsize::MIN)]
+    at_once: NonZeroUsize,
 }
 
 /// Runs it, tells whatever was no pass, and fails if anything was.
@@ -37,27 +65,57 @@ pub(crate) fn run(args: &Args) -> miette::Result<()> {
     let programs = built(&root, &plugins)?;
     let mut strays = 0;
     for number in 1..=args.runs {
-        for (jobs, busy) in WAYS {
-            let began = Instant::now();
-            let load = busy.then(Load::begin);
-            let found = plugins.iter().map(|plugin| plugin.tried(&programs, jobs));
-            let found = found.collect::<miette::Result<Vec<_>>>()?.concat();
-            drop(load);
-            let load = if busy { " under load" } else { "" };
-            let took = began.elapsed().as_secs();
-            println!(
-                "run {number} of {}, --jobs {jobs}{load}: {} were no pass, {took} s",
-                args.runs,
-                found.len()
-            );
-            found.iter().for_each(|line| println!("  {line}"));
-            strays += found.len();
+        for way in [Way::Alone, Way::Loaded] {
+            if args.way.is_some_and(|wanted| wanted != way) {
+                continue;
+            }
+            let found = round(&plugins, &programs, way, args.at_once)?;
+            println!("run {number} of {}, {found}", args.runs);
+            strays += found.strays.len();
         }
     }
     if strays > 0 {
         miette::bail!("{strays} results were no pass");
     }
     Ok(())
+}
+
+/// All plugins, tried once in one way.
+fn round(plugins: &[Plugin], programs: &Path, way: Way, at_once: NonZeroUsize) -> miette::Result<Round> {
+    let began = Instant::now();
+    let _load = way.load();
+    let share = plugins.len().div_ceil(at_once.get());
+    let strays = std::thread::scope(|scope| {
+        let parts = plugins.chunks(share);
+        let workers: Vec<_> = parts.map(|part| scope.spawn(move || strays(part, programs, way))).collect();
+        let found =
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        found.collect::<miette::Result<Vec<_>>>()
+    });
+    let strays = strays?.concat();
+    Ok(Round { way, strays, seconds: began.elapsed().as_secs() })
+}
+
+/// What was no pass, one plugin after another.
+fn strays(plugins: &[Plugin], programs: &Path, way: Way) -> miette::Result<Vec<String>> {
+    let found = plugins.iter().map(|plugin| plugin.tried(programs, way.jobs()));
+    Ok(found.collect::<miette::Result<Vec<_>>>()?.concat())
+}
+
+/// What a round found.
+struct Round {
+    way: Way,
+    strays: Vec<String>,
+    seconds: u64,
+}
+
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let load = if self.way == Way::Loaded { " under load" } else { "" };
+        let (jobs, count, seconds) = (self.way.jobs(), self.strays.len(), self.seconds);
+        write!(f, "--jobs {jobs}{load}: {count} were no pass, {seconds} s")?;
+        self.strays.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
 }
 
 /// A reference plugin that has a scenario.
