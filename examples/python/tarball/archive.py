@@ -20,8 +20,8 @@ from .work import in_thread
 class Archive:
     """A file in the making: under a name of its own, until it is all there."""
 
-    def __init__(self, place: Path):
-        self.place = place
+    def __init__(self, place: Path, modified: int | None = None):
+        self.place, self.modified = place, modified
         self.packed, self.size, self.digest = 0, 0, ""
         self._draft, self._published = Draft(place), False
 
@@ -46,7 +46,7 @@ class Archive:
         file = self._draft.open()
         with gzip.GzipFile("", "wb", compression, file, mtime=0) as compressed:
             with tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-                tree.pack(directory, archive, stop, self._count)
+                tree.pack(directory, archive, stop, self._count, self.modified)
         file.flush()
         self.size, self.digest = file.tell(), digest_of(self._draft.path)
 
@@ -85,8 +85,9 @@ class ArchiveArtifact(artifact.Artifact.Server):
         info.files = [str(self._archive.place)]
 
     async def state(self, name, **_):
-        known = {"size": self._archive.size, "digest": self._archive.digest}
-        return json.dumps(known[name]) if name in known else ""  # empty: there is no such state
+        known = {"size": self._archive.size, "digest": self._archive.digest, "modified": self._archive.modified}
+        value = known.get(name)
+        return "" if value is None else json.dumps(value)  # empty: there is no such state
 
     async def destroy(self, _context, **_):
         await settle_done(_context.results.init("outcome"), in_thread(self._archive.destroy))

@@ -16,6 +16,7 @@ from .archive import Archive, ArchiveArtifact
 from .communicator import TYPE, Communicator
 from .config import DIALECT, VARIABLES, prepare, schema
 from .files import remove
+from .json_text import MOST
 from .log import log
 from .machine import Machine, hidden, user
 from .problems import Cancelled, Failed, Problem, need, read_outcome, settle, what_failed
@@ -40,6 +41,13 @@ SCHEMA = schema(
             "default": 6,
             "description": "How hard to compress: 0 not at all, 9 as small as can be.",
         },
+        "modified": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MOST,
+            "description": "The time that all of the archive has, in seconds since 1970, such as SOURCE_DATE_EPOCH. "
+            "Without it each file keeps its own.",
+        },
         "overwrite": {
             "type": "boolean",
             "default": False,
@@ -62,6 +70,7 @@ OUTPUT_SCHEMA = {
         "MachineDirectory": {"type": "string", "description": "Where the machine is while it is provisioned."},
         "ArchivePath": {"type": "string", "description": "The file that was made; known after provisioning."},
         "ArchiveDigest": {"type": "string", "description": "sha256: and its digest; known after provisioning."},
+        "ArchiveModified": {"type": "integer", "description": "What `modified` says, where it says anything."},
     },
     "required": ["ID", "ConnType", "User", "MachineDirectory"],
 }
@@ -72,7 +81,8 @@ Commands run with `/bin/sh`. The directory is their working directory and their 
 and downloads start there. `TMPDIR` is beside it and is not packed. It is a place, not a jail: an absolute path is
 this computer's, and commands have the rights of whoever runs the host.
 
-The file appears when the provisioners are through, as a whole or not at all.
+The file appears when the provisioners are through, as a whole or not at all. With `modified` equal files, whenever they
+were made, make an equal archive.
 """
 
 
@@ -93,6 +103,7 @@ class Wanted:
     target: str
     environment: dict[str, str]
     compression: int
+    modified: int | None
     overwrite: bool
 
 
@@ -156,7 +167,7 @@ class TarballBuild(builder.Build.Server):
 
     async def _build(self, lent: Lent) -> tuple[Archive, dict]:
         """Every call is awaited: one that nobody waited for may be handled after the outcome."""
-        archive, place = Archive(self._target), Place()
+        archive, place = Archive(self._target, self._wanted.modified), Place()
         await self._to_target(archive.check, self._overwrite)
         # Before anything is made, so that a recovery finds all that a crash can leave.
         entry = await remember(lent.environment, machine=str(place.path), draft=str(archive.draft))
@@ -195,7 +206,7 @@ class TarballBuild(builder.Build.Server):
             try:
                 await lent.ui.say("Making an empty directory as the machine")
                 await in_thread(place.make)
-                data = {"ID": place.path.name, "ConnType": TYPE, "User": user(), "MachineDirectory": str(machine.root)}
+                data = self._data(place)
                 await self._provision(lent, machine, data)
                 await machine.halt()
                 await lent.ui.say(f"Packing the machine into {self._target}")
@@ -209,6 +220,12 @@ class TarballBuild(builder.Build.Server):
             finally:
                 await machine.halt()
                 await in_thread(place.remove)
+
+    def _data(self, place: Place) -> dict:
+        """What provisioners are told."""
+        data = {"ID": place.path.name, "ConnType": TYPE, "User": user(), "MachineDirectory": str(place.root)}
+        modified = self._wanted.modified
+        return data if modified is None else data | {"ArchiveModified": modified}
 
     async def _provision(self, lent: Lent, machine: Machine, data: dict) -> None:
         """Calls the hook, once; and for cleaning up when that did not end well."""

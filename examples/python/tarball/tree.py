@@ -23,10 +23,16 @@ from .problems import Cancelled, Failed, Problem
 MODE_BITS = 0o1777  # without setuid and setgid
 
 
-def pack(directory: Path, archive: tarfile.TarFile, stop: threading.Event, packed=lambda size: None) -> None:
+def pack(
+    directory: Path,
+    archive: tarfile.TarFile,
+    stop: threading.Event,
+    packed=lambda size: None,
+    modified: int | None = None,
+) -> None:
     """Packs what is in a directory, in the order of names. Sockets, pipes and devices stay behind.
 
-    `packed` is told the size of each file that is in the archive.
+    `packed` is told the size of each file that is in the archive; `modified` is the time of all entries.
     """
     for at, names, files in os.walk(directory, onerror=raise_it):
         names.sort()  # in place: this is the order in which `walk` goes on
@@ -39,6 +45,8 @@ def pack(directory: Path, archive: tarfile.TarFile, stop: threading.Event, packe
                 continue
             member.uid = member.gid = 0
             member.uname = member.gname = ""
+            if modified is not None:
+                member.mtime = modified
             if member.isreg():
                 with open(path, "rb") as file:
                     archive.addfile(member, file)

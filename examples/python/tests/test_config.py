@@ -21,7 +21,7 @@ class Configuration(unittest.TestCase):
     def test_what_is_missing_has_its_default(self):
         self.assertEqual(
             config.read('{"target": "a.tgz"}', builder.SCHEMA)[0],
-            {"target": "a.tgz", "environment": {}, "compression": 6, "overwrite": False},
+            {"target": "a.tgz", "environment": {}, "compression": 6, "modified": None, "overwrite": False},
         )
 
     def test_items_are_named_and_counted(self):
@@ -51,6 +51,13 @@ class Configuration(unittest.TestCase):
 
     def test_true_is_no_number(self):
         self.assertEqual(self.paths({"target": "a.tgz", "compression": True}), ["/compression"])
+
+    def test_whole_numbers_stay_what_they_are(self):
+        for modified in (0, 2**53 - 2, 2**53 - 1):
+            given = json.dumps({"target": "a.tgz", "modified": modified})
+            self.assertEqual(config.read(given, builder.SCHEMA)[0]["modified"], modified)
+        for modified in (-1, 2**53, 1.5, 1e3, "1"):
+            self.assertEqual(set(self.paths({"target": "a.tgz", "modified": modified})), {"/modified"}, modified)
 
     def test_a_key_given_twice_is_refused(self):
         self.assertEqual(self.paths('{"target": "a.tgz", "target": "b.tgz"}'), ["/target"])

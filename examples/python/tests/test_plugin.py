@@ -122,6 +122,21 @@ class Build(unittest.TestCase):
         self.assertGreater(len(gzip.decompress(host.image.read_bytes())), 0)
 
     @in_session
+    async def test_one_time_for_all_makes_equal_files_of_machines_that_were_made_at_different_times(self, host, _):
+        async def story(machine):
+            await run(machine, f"mkdir a; ln -s a b; echo x > a/x; touch -d @{next(times)} a a/x")
+
+        times, digests, latest = iter((1, 2_000_000_000)), set(), 2**53 - 1
+        for _ in range(2):
+            outcome = await host.provision(story, overwrite=True, modified=latest)
+            self.assertEqual(json.loads(outcome.generatedData)["ArchiveModified"], latest)
+            self.assertEqual((await outcome.artifact.state("modified")).value, str(latest))
+            digests.add((await outcome.artifact.describe()).info.id)
+        self.assertEqual(len(digests), 1)
+        with tarfile.open(host.image) as archive:
+            self.assertEqual({each.mtime for each in archive}, {latest})
+
+    @in_session
     async def test_packing_is_shown(self, host, _):
         async def story(machine):
             await upload(machine, "a", b"x" * 5000)
