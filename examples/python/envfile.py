@@ -13,6 +13,7 @@ import capnp
 
 NAME, VERSION = "envfile", "1.0.0"
 DIRECTORY = Path(__file__).resolve().parents[2] / "schema" / "packwire"
+os.chdir("/")  # Cap'n Proto asks where it is to load a schema, and a directory that was deleted ends the process
 attach, data_source = (capnp.load(str(DIRECTORY / f"{name}.capnp")) for name in ("attach", "data-source"))
 
 CONFIG = {
