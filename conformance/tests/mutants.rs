@@ -163,6 +163,26 @@ fn the_reference_plugins_pass_every_check_that_applies_to_them() {
 }
 
 #[test]
+fn what_is_done_before_the_end_of_the_session_is_heard_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    for lines in [60, 80, 100] {
+        let scenario = directory.path().join(format!("{lines}.toml"));
+        let text = format!(
+            r#"packwire-scenario = 1
+            [builder.green]
+            run = {{ name = "one", file = "${{work}}/image" }}
+            slow = {{ name = "slow", lines = ["on"], repeat = {lines}, file = "${{work}}/image" }}
+            clean = "test ! -e image"
+            "#
+        );
+        std::fs::write(&scenario, text).unwrap();
+        let options = ["--scenario", scenario.to_str().unwrap(), "--only", "exit.leave-while-running"];
+        let report = report(&[&OPTIONS[..], &options].concat(), "dialect-late-end");
+        assert_eq!(red(&report), [], "{report:#}");
+    }
+}
+
+#[test]
 fn examples_that_are_safe_to_run_are_run_without_a_scenario_and_others_are_not() {
     let status = |name: &str, id: &str, scenario: &[&str]| {
         let report = report(&[&OPTIONS, scenario, &["--only", id]].concat(), name);

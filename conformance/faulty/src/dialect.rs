@@ -26,6 +26,9 @@ pub(crate) enum Dialect {
     /// It starts a child before it attaches, which lives as long as it does.
     #[value(name = "dialect-child")]
     Child,
+    /// It hears late that its session is over.
+    #[value(name = "dialect-late-end")]
+    LateEnd,
 }
 
 /// Too little to be called conformant.

@@ -12,6 +12,8 @@ use crate::{
 
 /// How long a plugin that should have ended stays: long enough to be seen, short enough to be harmless.
 const LINGER: Duration = Duration::from_secs(50);
+/// How late a busy plugin hears that its session is over.
+const LATE: Duration = Duration::from_millis(700);
 
 /// Attends the host until the session has ended.
 pub(crate) async fn attend(launch: &Launch, manner: Manner) -> Ending {
@@ -66,7 +68,11 @@ async fn session(launch: &Launch, manner: Manner) -> Ending {
     if let Err(ending) = before_attach(&link, manner).await {
         return ending;
     }
-    match attach(&host, launch, manner).await {
+    let answer = attach(&host, launch, manner).await;
+    if manner.speaks(Dialect::LateEnd) {
+        sleep(LATE).await;
+    }
+    match answer {
         Ok(answer) => ended(&answer, manner),
         Err(error) => broken(&error),
     }

@@ -23,10 +23,18 @@ pub(super) async fn ends_while_running(rig: &Rig, how: How) -> Checked {
         let cast = cast.as_ref().unwrap_or(&first);
         let actor = &cast.actors[at];
         let stage = actor.stage(rig)?;
-        let Some(_running) = begin_long_run(rig, cast, actor, &stage).await? else {
+        let Some(running) = begin_long_run(rig, cast, actor, &stage).await? else {
             first.lacks(actor, "`slow` run");
             continue;
         };
+        // What is to be said from now on waits: the run is not done before the session is over.
+        for gate in [&stage.ui, &stage.hook, &stage.commands] {
+            gate.set(Reply::Held);
+        }
+        if running.ended().is_some() {
+            first.lacks(actor, "`slow` run");
+            continue;
+        }
         tried = true;
         let (host, plugin) = (&cast.session.host, &cast.session.plugin);
         let (word, code) = match how {
@@ -47,7 +55,9 @@ pub(super) async fn ends_while_running(rig: &Rig, how: How) -> Checked {
         stage.commands.set(Reply::Fails);
         let case = format!("after {word} in a run of the {} it ", actor.title);
         plugin.exits_as(&case, code, actor.grace().max(GONE)).await;
-        if let Some(clean) = actor.is_clean(&stage) {
+        // What was done before the plugin heard of the end stays.
+        let done = running.end(rig, super::MOMENT).await.is_some_and(|ended| ended.outcome.is_good());
+        if let Some(clean) = actor.is_clean(&stage).filter(|_| !done) {
             cast.saw(actor, &format!("leaves nothing after {word}"), clean, actor.probed(&stage, clean));
         }
         let left = rig.left_of(plugin).await;
