@@ -201,6 +201,23 @@ fn examples_that_are_safe_to_run_are_run_without_a_scenario_and_others_are_not()
 }
 
 #[test]
+fn a_file_called_as_a_family_promises_that_all_names_begin_with_its_own() {
+    let tried = |file: &str, manner: &str| {
+        let place = tempfile::tempdir().unwrap();
+        let plugin = place.path().join(file);
+        std::os::unix::fs::symlink(faulty(), &plugin).unwrap();
+        let report =
+            report_on(&["--only", "attach.name-matches-file"], &[plugin.as_os_str(), manner.as_ref()]);
+        let mut statuses = results(&report).map(|result| text(result, "status"));
+        statuses.find(|status| *status != "skipped").map(str::to_owned)
+    };
+    assert_eq!(tried("packer-plugin-green", "green").as_deref(), Some("pass"));
+    assert_eq!(tried("packer-plugin-green", "wrong-name-for-file").as_deref(), Some("warn"));
+    assert_eq!(tried("packer-plugin-gree", "green").as_deref(), Some("warn"));
+    assert_eq!(tried("packer-plugins", "green").as_deref(), Some("not-applicable"));
+}
+
+#[test]
 fn a_null_plugin_is_never_conformant() {
     for name in names("null") {
         let said = support::conformance(&["--within", "3"], &name);

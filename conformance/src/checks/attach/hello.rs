@@ -72,16 +72,16 @@ pub(super) async fn summaries(rig: &Rig) -> Checked {
 
 /// Compares the names of `attach.name-matches-file`.
 pub(super) async fn name_matches_file(rig: &Rig) -> Checked {
-    let Some((file, kind, name)) = promised(rig) else {
-        let why = "neither the program nor an argument is a file called packer-TYPE-NAME";
+    let Some((file, promise)) = promised(rig) else {
+        let why =
+            "neither the program nor an argument is a file called packer-TYPE-NAME or packer-plugin-NAME";
         return Err(Stop::NotApplicable(why.to_owned()));
     };
     let session = rig.attach(Manners::default()).await?;
     let components = components_of(&session)?;
-    let found = components.iter().any(|component| component.kind == Some(kind) && component.name == name);
     let offered: Vec<&str> = components.iter().map(|component| component.title.as_str()).collect();
-    let expected = format!("`{file}` offers the {} `{name}`", kind.word());
-    session.plugin.saw(expected, found, format!("it offers {}", offered.join(", ")));
+    let expected = format!("`{file}` offers {}", promise.told());
+    session.plugin.saw(expected, promise.is_kept(&components), format!("it offers {}", offered.join(", ")));
     Ok(())
 }
 
@@ -89,25 +89,58 @@ fn components_of(session: &Attached) -> Result<Vec<Offered<'_>>, Stop> {
     session.plugin.read("the list of components", session.hello.read().and_then(offered))
 }
 
-/// The file name that promises a component: the program's, or that of the script which an interpreter runs.
-fn promised(rig: &Rig) -> Option<(String, Kind, String)> {
+/// What a file name promises.
+#[derive(Debug, PartialEq)]
+enum Promise {
+    /// A component of this kind and name, perhaps among others.
+    Component(Kind, String),
+    /// Any components of this name, or of names that begin with it and `-`.
+    Family(String),
+}
+
+impl Promise {
+    fn is_kept(&self, components: &[Offered<'_>]) -> bool {
+        match self {
+            Self::Component(kind, name) => {
+                components.iter().any(|component| component.kind == Some(*kind) && component.name == *name)
+            }
+            Self::Family(name) => components.iter().all(|component| is_of_family(name, &component.name)),
+        }
+    }
+
+    fn told(&self) -> String {
+        match self {
+            Self::Component(kind, name) => format!("the {} `{name}`", kind.word()),
+            Self::Family(name) => format!("only what is called `{name}` or `{name}-…`"),
+        }
+    }
+}
+
+fn is_of_family(family: &str, name: &str) -> bool {
+    name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+/// The file name that promises something: the program's, or that of the script which an interpreter runs.
+fn promised(rig: &Rig) -> Option<(String, Promise)> {
     let subject = rig.subject();
     let scripts = subject.arguments.iter().map(std::path::Path::new).filter(|path| path.is_absolute());
     let names = scripts.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     std::iter::once(subject.file_name()).chain(names).find_map(|file| {
-        let (kind, name) = promise(&file)?;
-        Some((file, kind, name))
+        let promise = promise(&file)?;
+        Some((file, promise))
     })
 }
 
-/// Takes `packer-TYPE-NAME` apart; an extension does not count.
-fn promise(file: &str) -> Option<(Kind, String)> {
+/// Takes `packer-TYPE-NAME` and `packer-plugin-NAME` apart; an extension does not count.
+fn promise(file: &str) -> Option<Promise> {
     let rest = file.strip_prefix("packer-")?;
     let rest = rest.split_once('.').map_or(rest, |(stem, _)| stem);
-    Kind::ALL.iter().find_map(|kind| {
-        let name = rest.strip_prefix(kind.word())?.strip_prefix('-')?;
-        (!name.is_empty()).then(|| (*kind, name.to_owned()))
-    })
+    let name_after = |word: &str| {
+        let name = rest.strip_prefix(word)?.strip_prefix('-')?;
+        (!name.is_empty()).then(|| name.to_owned())
+    };
+    let of_kind = |kind: &Kind| Some(Promise::Component(*kind, name_after(kind.word())?));
+    name_after("plugin").map(Promise::Family).or_else(|| Kind::ALL.iter().find_map(of_kind))
 }
 
 fn is_line(text: &str, longest: usize) -> bool {
@@ -154,11 +187,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_name_promises_a_kind_and_a_name() {
-        assert_eq!(promise("packer-builder-custom-cloud"), Some((Kind::Builder, "custom-cloud".to_owned())));
-        assert_eq!(promise("packer-post-processor-tar.exe"), Some((Kind::PostProcessor, "tar".to_owned())));
-        for file in ["packer-plugin-cloud", "packer-builder-", "packer-builder", "builder-x", "packer"] {
+    fn a_file_name_promises_a_component_or_a_family() {
+        let component = |kind, name: &str| Some(Promise::Component(kind, name.to_owned()));
+        assert_eq!(promise("packer-builder-custom-cloud"), component(Kind::Builder, "custom-cloud"));
+        assert_eq!(promise("packer-post-processor-tar.exe"), component(Kind::PostProcessor, "tar"));
+        assert_eq!(promise("packer-plugin-cloud.py"), Some(Promise::Family("cloud".to_owned())));
+        for file in ["packer-plugin-", "packer-builder-", "packer-builder", "builder-x", "packer"] {
             assert_eq!(promise(file), None, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_family_has_one_name_and_longer_ones() {
+        for (name, is_of) in [("cloud", true), ("cloud-disk", true), ("cloudy", false), ("my-cloud", false)] {
+            assert_eq!(is_of_family("cloud", name), is_of, "{name}");
         }
     }
 
