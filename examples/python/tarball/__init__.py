@@ -21,6 +21,7 @@ connector     the communicator as a component
 communicator  what provisioners reach a machine by
 stream        bytes in both directions
 command       one command and its processes
+guard         what ends them when nobody else is left to do it
 tree          directories as archives
 """
 

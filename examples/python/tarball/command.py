@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 
+from .guard import Guard
 from .problems import Cancelled, Failed, Problem
 from .stream import abort, end, write
 from .work import watching
@@ -25,7 +26,7 @@ async def run(machine, line: str, stdin, stdout, stderr, cancellation) -> tuple[
     """
     over = asyncio.get_running_loop().create_future()  # done when the output ends, whoever holds the pipe
     outputs = [Output(), Output()]
-    group, failure, stopped, occupied = None, None, False, False
+    group, failure, stopped, ours = None, None, False, False
     try:
         with stdin.lend() as reading:
             group = await Group.start(
@@ -36,6 +37,7 @@ async def run(machine, line: str, stdin, stdout, stderr, cancellation) -> tuple[
                 stdout=outputs[0].writing,
                 stderr=outputs[1].writing,
             )
+            ours = True
     except (OSError, ValueError) as problem:
         failure = Failed(Problem(f"the command cannot be started: {problem}"))
     finally:
@@ -46,13 +48,17 @@ async def run(machine, line: str, stdin, stdout, stderr, cancellation) -> tuple[
         if group is not None:
             async with watching(cancellation) as stop:
                 stopped = await group.live(stop)
-            occupied = group.is_occupied()
+            ours = False
+            if group.is_occupied():
+                machine.keep(group)
+            else:
+                await group.leave()
         await asyncio.wait(sending, timeout=AFTERGLOW)
         over.set_result(None)
         undelivered = [problem for problem in [await each for each in sending] if problem]
     finally:  # all of it has ended, or the session has
         stdin.drop()
-        if group is not None and not group.has_ended:
+        if ours:
             await group.end()
         for task in sending:
             task.cancel()
@@ -61,8 +67,6 @@ async def run(machine, line: str, stdin, stdout, stderr, cancellation) -> tuple[
             output.close()
     if failure:
         raise failure
-    if occupied:
-        machine.keep(group)
     if stopped:
         raise Cancelled
     if undelivered:
@@ -74,17 +78,20 @@ class Group:
     """The processes of a command: a process group, and not a session, so that
     whoever ends our session ends them as well, even after we were killed."""
 
-    def __init__(self, leader: asyncio.subprocess.Process):
-        self.leader = leader
+    def __init__(self, leader: asyncio.subprocess.Process, guard: Guard):
+        self.leader, self._guard = leader, guard
 
     @classmethod
     async def start(cls, arguments: list[str], **how) -> Group:
         """Starts a program: `how` it does is for asyncio to say."""
-        return cls(await asyncio.create_subprocess_exec(*arguments, process_group=0, **how))
-
-    @property
-    def has_ended(self) -> bool:
-        return self.leader.returncode is not None
+        guard = await Guard.start()
+        try:
+            leader = await asyncio.create_subprocess_exec(*arguments, process_group=0, **how)
+        except BaseException:
+            await guard.leave()
+            raise
+        guard.watch(leader.pid)
+        return cls(leader, guard)
 
     async def live(self, stop: asyncio.Task) -> bool:
         """Waits for the end of the leader, or ends all of the group: then it says true."""
@@ -113,6 +120,11 @@ class Group:
         except (asyncio.TimeoutError, asyncio.CancelledError):
             self._signal(signal.SIGKILL)
             await self.leader.wait()
+        await self.leave()
+
+    async def leave(self) -> None:
+        """No process of it is left: nobody has to watch it any more."""
+        await self._guard.leave()
 
     async def _empty(self) -> None:
         await self.leader.wait()

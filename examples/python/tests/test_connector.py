@@ -1,11 +1,12 @@
 """The communicator as a component of its own."""
 
 import asyncio
+import os
 import unittest
 
 import capnp
 
-from .host import Cancellation, in_session, run, summaries
+from .host import Cancellation, Sink, in_session, run, summaries
 
 
 class Connector(unittest.TestCase):
@@ -45,6 +46,21 @@ class Connector(unittest.TestCase):
         self.assertNotEqual(await gone.wait(), 0)
 
     @in_session
+    async def test_what_runs_ends_with_a_plugin_that_is_killed_together_with_its_host(self, host, plugin):
+        _, outcome = await self.open(host)
+        background = (await run(outcome.communicator, "trap '' TERM; sleep 1000 >&- 2>&- & echo $!"))[1]
+        out = Sink()
+        line = "trap '' TERM; echo $$; sleep 1000"
+        running = asyncio.create_task(run(outcome.communicator, line, stdout=out))
+        await out.came.wait()
+        processes = [os.pidfd_open(int(each)) for each in (background, out.content)]
+        plugin.kill()  # nobody ends its session here
+        for process in processes:
+            await asyncio.wait_for(ended(process), 20)
+        with self.assertRaises(capnp.KjException):
+            await running
+
+    @in_session
     async def test_a_directory_that_is_missing_is_no_machine(self, host, _):
         _, outcome = await self.open(host, "nowhere")
         self.assertEqual(summaries(outcome), [f"{host.directory}/nowhere is not a directory"])
@@ -55,6 +71,17 @@ class Connector(unittest.TestCase):
         connection, _ = await self.open(host)
         answer = await connection.open(ui=host.ui, environment=host.environment, cancellation=Cancellation())
         self.assertEqual(answer.outcome.which(), "failed")
+
+
+async def ended(process):
+    """Waits for a process of which this is the file descriptor."""
+    over, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(process, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(process)
+        os.close(process)
 
 
 if __name__ == "__main__":
