@@ -4,7 +4,9 @@ mod examine;
 mod progress;
 mod replay;
 mod run;
+mod screen;
 mod typed;
+mod work;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use miette::MietteHandlerOpts;
 
+use crate::interrupt::Interrupt;
 use crate::subject::SubjectError;
 use crate::suite::SuiteError;
 use crate::transcripts::TranscriptError;
@@ -41,7 +44,8 @@ pub fn main() -> ExitCode {
             drop(miette::set_hook(Box::new(|_| {
                 Box::new(MietteHandlerOpts::new().wrap_lines(false).build())
             })));
-            eprintln!("{:?}", miette::Report::new(failure));
+            // Where standard error takes nothing there is only the exit code.
+            drop(writeln!(std::io::stderr(), "{:?}", miette::Report::new(failure)));
             ExitCode::from(code)
         }
     }
@@ -75,6 +79,8 @@ enum Failure {
     Transcript(#[from] TranscriptError),
     #[error("the report cannot be written to {}", .path.display())]
     Report { path: PathBuf, source: std::io::Error },
+    #[error("ended by {0}; there is no verdict, and nothing that was started still runs")]
+    Interrupted(Interrupt),
     #[error("the recorded options are not understood: {0}")]
     Recorded(String),
     #[error(transparent)]
@@ -94,6 +100,7 @@ impl Failure {
             Self::Report { .. } | Self::Recorded(_) => USAGE,
             Self::Suite(SuiteError::Spec(_) | SuiteError::Ours(_)) => OURS,
             Self::Suite(_) => USAGE,
+            Self::Interrupted(by) => by.code(),
             Self::Wait(_) | Self::Spec(_) | Self::Json(_) | Self::Output(_) => OURS,
         }
     }
@@ -128,11 +135,6 @@ fn completions(shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Typed::command(), "conformance", &mut script);
     String::from_utf8_lossy(&script).into_owned()
-}
-
-/// Whether the user has not said that colours are unwelcome.
-fn may_colour() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn print(text: &str) -> Result<u8, Failure> {

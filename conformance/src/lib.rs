@@ -14,6 +14,7 @@ mod doctor;
 pub mod ending;
 pub mod expect;
 mod explain;
+mod interrupt;
 mod judge;
 mod memory;
 pub mod preflight;

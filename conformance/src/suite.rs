@@ -148,6 +148,11 @@ pub async fn run(
     Ok(Run { met, results, took: began.elapsed(), stale, captured, options: options.clone() })
 }
 
+/// Ends what a run that is not awaited any longer may have left below this process.
+pub(crate) fn end_everything() {
+    rig::end_descendants(rig::own_pid(), &[]);
+}
+
 /// The ids that are asked for; an error if a pattern matches none of those that there are, or nothing is left.
 pub(crate) fn selected(options: &Options) -> Result<Vec<String>, SuiteError> {
     let requirements = requirements()?;

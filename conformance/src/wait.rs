@@ -9,10 +9,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::check::Stop;
-use crate::preflight;
 use crate::report::printable;
 use crate::rig::{Answer, Host, Manners, Rig, RigJob};
 use crate::subject::Subject;
+use crate::{interrupt, preflight};
 
 /// How long the plugin has to leave when it is told to.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ pub(crate) async fn wait(root: &Path) -> Result<bool, WaitError> {
     let host = rig.listen(Manners::default()).map_err(|stop| WaitError::Listen(why(stop)))?;
     say(&variables(&host))?;
     let mut told = 0;
-    let interrupted = tokio::signal::ctrl_c();
+    let interrupted = interrupt::interrupted()?;
     tokio::select! {
         ended = session(&host, &mut told) => ended?,
         _ = interrupted => {}

@@ -1,11 +1,10 @@
 //! `doctor`, `selftest` and `--wait`: what is told step by step, without a verdict.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::progress::Line;
 use super::typed::DoctorArgs;
-use super::{Failure, NEVER_ATTACHED, OURS, VERIFIED, print};
+use super::{Failure, NEVER_ATTACHED, OURS, VERIFIED, print, screen, work};
 use crate::step::{self, Step};
 use crate::subject::Subject;
 use crate::suite::{self, Progress, SuiteError};
@@ -25,7 +24,7 @@ pub(super) fn doctor(typed: &DoctorArgs) -> Result<u8, Failure> {
     let within = Duration::from_secs_f64(typed.within);
     let line = Line::new();
     line.say(Progress::Meeting);
-    let steps = runtime()?.block_on(suite::steps(&subject, Task::Doctor { within }, within))?;
+    let steps = steps(&subject, Task::Doctor { within }, within)?;
     drop(line);
     let found = Step::fine("found", subject.program.display().to_string());
     let (all_fine, attached) =
@@ -37,7 +36,7 @@ pub(super) fn doctor(typed: &DoctorArgs) -> Result<u8, Failure> {
         "the first thing to mend"
     };
     let command = subject.typed.join(" ");
-    print(&format!("doctor of {command}\n{}{ending}\n", step::told(&steps, colour())))?;
+    print(&format!("doctor of {command}\n{}{ending}\n", step::told(&steps, screen::has_colours())))?;
     Ok(match attached {
         _ if all_fine => VERIFIED,
         ATTACHED.. => super::FAILED,
@@ -48,7 +47,7 @@ pub(super) fn doctor(typed: &DoctorArgs) -> Result<u8, Failure> {
 /// Tells whether this machine has what the suite needs.
 pub(super) fn selftest() -> Result<u8, Failure> {
     let steps = match suite::fresh_directory() {
-        Ok(_) => runtime()?.block_on(suite::steps(&selftest::subject(), Task::Selftest, SELFTEST))?,
+        Ok(_) => steps(&selftest::subject(), Task::Selftest, SELFTEST)?,
         Err(error) => vec![selftest::no_directory(&error)],
     };
     let all_fine = steps.iter().all(Step::is_fine);
@@ -57,22 +56,18 @@ pub(super) fn selftest() -> Result<u8, Failure> {
     } else {
         "verdicts from here cannot be trusted"
     };
-    print(&format!("{}{ending}\n", step::told(&steps, colour())))?;
+    print(&format!("{}{ending}\n", step::told(&steps, screen::has_colours())))?;
     Ok(if all_fine { VERIFIED } else { OURS })
 }
 
 /// Is a host for a plugin that somebody else starts.
 pub(super) fn wait() -> Result<u8, Failure> {
     let root = suite::fresh_directory()?;
-    let runtime = runtime()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let attached = tokio::task::LocalSet::new().block_on(&runtime, wait::wait(root.path()))?;
     Ok(if attached { VERIFIED } else { NEVER_ATTACHED })
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
-}
-
-fn colour() -> bool {
-    std::io::stdout().is_terminal() && super::may_colour()
+fn steps(subject: &Subject, task: Task, within: Duration) -> Result<Vec<Step>, Failure> {
+    work::unless_interrupted(async { Ok(suite::steps(subject, task, within).await?) })
 }

@@ -1,13 +1,12 @@
 //! The main command: what was typed → a run → its reports.
 
 use std::fs::OpenOptions;
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::progress::Line;
 use super::typed::{Format, RunArgs, Weakest};
-use super::{Failure, may_colour, print};
+use super::{Failure, print, screen, work};
 use crate::expect::{self, Expectations};
 use crate::report;
 use crate::scenario::Scenario;
@@ -18,31 +17,63 @@ use crate::transcripts;
 
 /// Runs what was asked for, writes all reports, and answers with the exit code.
 pub(super) fn run(typed: RunArgs) -> Result<u8, Failure> {
-    let (format, write_expect) = (typed.format, typed.write_expect.clone());
-    let (reports, transcripts) = (typed.report.clone(), typed.transcripts.clone());
-    let run = tried(typed, transcripts.as_deref(), &reports)?;
-    let (run, subject) = (&run.0, &run.1);
-    for (format, path) in &reports {
-        let text = written(*format, run, subject, false)?;
-        std::fs::write(path, text).map_err(|source| Failure::Report { path: path.clone(), source })?;
+    let told = Told {
+        format: typed.format,
+        reports: typed.report.clone(),
+        transcripts: typed.transcripts.clone(),
+        write_expect: typed.write_expect.clone(),
+    };
+    let (options, subject) = asked(typed, &told)?;
+    work::unless_interrupted(async {
+        let run = tried(&subject, &options).await?;
+        work::patiently(move || told.tell(&run, &subject)).await
+    })
+}
+
+async fn tried(subject: &Subject, options: &Options) -> Result<Run, Failure> {
+    let line = Line::new();
+    Ok(suite::run(subject, options, |progress| line.say(progress)).await?)
+}
+
+/// Where a run is told.
+struct Told {
+    format: Format,
+    reports: Vec<(Format, PathBuf)>,
+    transcripts: Option<PathBuf>,
+    write_expect: Option<PathBuf>,
+}
+
+impl Told {
+    fn tell(&self, run: &Run, subject: &Subject) -> Result<u8, Failure> {
+        for (format, path) in &self.reports {
+            let text = written(*format, run, subject, false)?;
+            std::fs::write(path, text).map_err(|source| Failure::Report { path: path.clone(), source })?;
+        }
+        if let Some(directory) = &self.transcripts {
+            transcripts::write(directory, run, subject)?;
+        }
+        if let Some(path) = &self.write_expect {
+            expect::write(path, &run.results, run.options.expect.as_ref()).map_err(SuiteError::from)?;
+        }
+        print(&written(self.format, run, subject, screen::has_colours())?)?;
+        Ok(crate::ending::of(run).code())
     }
-    if let Some(directory) = &transcripts {
-        transcripts::write(directory, run, subject)?;
+
+    /// Finds out before the run, which may take a while; what stands in the files stays until there is something new.
+    fn can_be_written(&self) -> Result<(), Failure> {
+        for (_, path) in &self.reports {
+            let opened = OpenOptions::new().append(true).create(true).open(path);
+            opened.map_err(|source| Failure::Report { path: path.clone(), source })?;
+        }
+        if let Some(directory) = &self.transcripts {
+            transcripts::prepare(directory)?;
+        }
+        Ok(())
     }
-    if let Some(path) = &write_expect {
-        expect::write(path, &run.results, run.options.expect.as_ref()).map_err(SuiteError::from)?;
-    }
-    let colour = std::io::stdout().is_terminal() && may_colour();
-    print(&written(format, run, subject, colour)?)?;
-    Ok(crate::ending::of(run).code())
 }
 
 /// What is wrong with what was typed is said before anything is started.
-fn tried(
-    typed: RunArgs,
-    transcripts: Option<&Path>,
-    reports: &[(Format, PathBuf)],
-) -> Result<(Run, Subject), Failure> {
+fn asked(typed: RunArgs, told: &Told) -> Result<(Options, Subject), Failure> {
     let flags = flags(&typed);
     let RunArgs { only, skip, level, strict, complete, scenario, expect, jobs, slow, within, seed, .. } =
         typed;
@@ -62,28 +93,13 @@ fn tried(
         strict,
         complete,
         expect,
-        whole: transcripts.is_some(),
+        whole: told.transcripts.is_some(),
         flags,
     };
     suite::selected(&options)?;
     let subject = Subject::resolve(program, arguments)?;
-    can_be_written(reports.iter().map(|(_, path)| path))?;
-    if let Some(directory) = transcripts {
-        transcripts::prepare(directory)?;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let line = Line::new();
-    let run = runtime.block_on(suite::run(&subject, &options, |progress| line.say(progress)))?;
-    Ok((run, subject))
-}
-
-/// Finds out before the run, which may take a while; what stands in the files stays until there is something new.
-fn can_be_written<'a>(mut paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), Failure> {
-    let open = |path: &PathBuf| {
-        let opened = OpenOptions::new().append(true).create(true).open(path);
-        opened.map(drop).map_err(|source| Failure::Report { path: path.clone(), source })
-    };
-    paths.try_for_each(open)
+    told.can_be_written()?;
+    Ok((options, subject))
 }
 
 /// Of what was typed, what a command that tries one requirement again has to repeat.

@@ -15,7 +15,8 @@ const EXIT_CODES: &str = "Exit codes, the first that applies:
   3  an error of the suite itself
   1  a MUST failed or is flaky; with --strict: a SHOULD is not met; with --complete: something was not exercised
   5  expectations are stale
-  0  verified as asked";
+  0  verified as asked
+Ctrl-C, SIGTERM and a terminal that goes away end everything that was started, with 130, 143 and 129.";
 
 /// Validates any Packwire plugin against the specification.
 ///
