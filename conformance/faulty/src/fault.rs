@@ -388,6 +388,14 @@ faults! {
     "evolve.unknown-variant" {
         /// It takes an answer that it does not know for a good one.
         UnknownVariantAsDefault,
+        /// It takes a failure for a remark where it does not know how bad it is.
+        UnknownSeverityAsWarning,
+        /// It takes an upload whose end it does not understand for a good one.
+        UnknownEndAsDefault,
+        /// Its machine takes the end of an output that it does not understand for a good one.
+        UnknownEndOfOutputAsDefault,
+        /// It takes an answer of the user that it does not understand for a yes.
+        UnknownReplyAsAnswer,
     }
     "evolve.unknown-capabilities" {
         /// It keeps the capabilities that it does not use.

@@ -8,7 +8,7 @@ use packwire_schema::work_capnp::outcome;
 
 use super::Stage;
 use crate::components::text;
-use crate::talk::foreign;
+use crate::talk::{foreign, foreign_severity};
 
 /// What the hook answers to `packer_provision`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) enum HookAnswer {
     Failed,
     /// With a member that nobody knows.
     Foreign,
+    /// It failed, and told of it with a severity that nobody knows.
+    ForeignSeverity,
 }
 
 struct Hook {
@@ -65,6 +67,9 @@ impl hook::Server for Hook {
                     }
                     ("packer_provision", HookAnswer::Foreign) => {
                         results.get().set_outcome(foreign::<outcome::Owned>()?.get_root()?)?;
+                    }
+                    ("packer_provision", HookAnswer::ForeignSeverity) => {
+                        results.get().set_outcome(foreign_severity()?.get_root()?)?;
                     }
                     _ => results.get().init_outcome().set_done(()),
                 }

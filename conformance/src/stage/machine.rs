@@ -166,6 +166,9 @@ impl communicator::Server for Machine {
         };
         answer.reborrow().init_file().set_size(i64::try_from(bytes.len()).unwrap_or(-1));
         match super::pour(&content, &bytes).await? {
+            Outcome::Done if self.stage.foreign_transfers.get() => {
+                answer.set_outcome(foreign::<outcome::Owned>()?.get_root()?)?;
+            }
             Outcome::Done => answer.init_outcome().set_done(()),
             other => fail(answer.init_outcome(), &format!("the content ended with {}", other.told())),
         }
@@ -194,6 +197,9 @@ impl communicator::Server for Machine {
         self.called("Communicator.downloadTree", text(params.get_path())?).await?;
         // An archive without an entry is two blocks of zeros.
         match super::pour(&params.get_archive()?, &[0; 1024]).await? {
+            Outcome::Done if self.stage.foreign_transfers.get() => {
+                results.get().set_outcome(foreign::<outcome::Owned>()?.get_root()?)?;
+            }
             Outcome::Done => results.get().init_outcome().set_done(()),
             other => fail(results.get().init_outcome(), &format!("the archive ended with {}", other.told())),
         }

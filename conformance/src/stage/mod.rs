@@ -70,6 +70,9 @@ pub(crate) struct Stage {
     pub(crate) provisioning: Cell<HookAnswer>,
     /// How commands on the machine end, if not as the scenario says.
     pub(crate) ending: Cell<Ending>,
+    /// Whether questions are answered, and streams and downloads end, with a member that nobody knows.
+    pub(crate) foreign_replies: Cell<bool>,
+    pub(crate) foreign_transfers: Cell<bool>,
     /// Which call of the machine throws, counted from 0.
     pub(crate) breaks_at: Cell<Option<usize>>,
     /// Which write into our streams throws, counted from 0.
@@ -110,6 +113,8 @@ impl Stage {
             remembering: Gate::default(),
             provisioning: Cell::default(),
             ending: Cell::default(),
+            foreign_replies: Cell::default(),
+            foreign_transfers: Cell::default(),
             breaks_at: Cell::default(),
             write_fails_at: Cell::default(),
             files: RefCell::new(files),

@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use packwire_schema::stream_capnp::byte_stream;
 use packwire_schema::work_capnp::diagnostic::Severity;
+use packwire_schema::work_capnp::outcome;
 
 use super::outcome::{Outcome, read_outcome};
 use super::received::Received;
 use super::{Stage, open};
+use crate::talk::foreign;
 
 /// The largest write that the suite makes.
 const CHUNK: usize = 64 << 10;
@@ -79,6 +81,9 @@ impl byte_stream::Server for Lent {
         let whole = sink.whole.take();
         let problem = whole.and_then(|whole| whole(&sink.bytes.borrow()));
         stage.act(*lane, "ByteStream.end", String::new(), &stage.writes).await?;
+        if stage.foreign_transfers.get() {
+            return results.get().set_outcome(foreign::<outcome::Owned>()?.get_root()?);
+        }
         let mut outcome = results.get().init_outcome();
         match problem {
             None => outcome.set_done(()),

@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use packwire_schema::ui_capnp::{progress, ui};
+use packwire_schema::ui_capnp::{progress, reply, ui};
 use packwire_schema::work_capnp::cancellation;
 
 use super::{Stage, State, open, revoked};
 use crate::components::text;
+use crate::talk::foreign;
 
 /// A Ui that is lent.
 pub(super) struct Ui {
@@ -47,9 +48,12 @@ impl ui::Server for Ui {
         self.told("Ui.machine", text(params.get()?.get_category())?).await
     }
 
-    /// Nobody can be asked here.
+    /// Nobody can be asked here, or that is not said in a way that anybody knows.
     async fn ask(self: Rc<Self>, params: ui::AskParams, mut results: ui::AskResults) -> capnp::Result<()> {
         self.told("Ui.ask", text(params.get()?.get_query())?).await?;
+        if self.stage.foreign_replies.get() {
+            return results.get().set_reply(foreign::<reply::Owned>()?.get_root()?);
+        }
         results.get().init_reply().set_refused("the suite answers no questions");
         Ok(())
     }

@@ -1,19 +1,36 @@
-//! A union with a member that no version of the schema has.
+//! Unions and enumerations with a member that no version of the schema has.
 
-use capnp::message::{Builder, Reader, ReaderOptions};
+use capnp::message::{Builder, HeapAllocator, Reader, ReaderOptions};
 use capnp::serialize::OwnedSegments;
 use capnp::traits::Owned;
+use packwire_schema::work_capnp::outcome;
 
 /// The number of the member.
 const MEMBER: u16 = 4711;
+/// Where the struct of a message begins: behind the head of the frame and the pointer to it.
+const ROOT: usize = 16;
+/// Where the first diagnostic of a failed outcome begins: behind the outcome and the tag of the list.
+const DIAGNOSTIC: usize = ROOT + 24;
 
 /// A struct that is one union and says of itself which member it is before all else.
 pub(crate) fn foreign<T: Owned>() -> capnp::Result<Reader<OwnedSegments>> {
     let mut built = Builder::new_default();
     built.init_root::<T::Builder<'_>>();
-    let mut bytes = capnp::serialize::write_message_to_words(&built);
-    // The struct follows the head of the frame and the pointer to it.
-    if let Some(member) = bytes.get_mut(16..18) {
+    replaced(&built, ROOT)
+}
+
+/// An outcome `failed` whose one diagnostic is of a severity that nobody knows.
+pub(crate) fn foreign_severity() -> capnp::Result<Reader<OwnedSegments>> {
+    let mut built = Builder::new_default();
+    let outcome: outcome::Builder<'_> = built.init_root();
+    outcome.init_failed(1).get(0).set_summary("the suite tells it with a severity of its own");
+    replaced(&built, DIAGNOSTIC)
+}
+
+/// The message with the member at a place in its bytes.
+fn replaced(built: &Builder<HeapAllocator>, at: usize) -> capnp::Result<Reader<OwnedSegments>> {
+    let mut bytes = capnp::serialize::write_message_to_words(built);
+    if let Some(member) = bytes.get_mut(at..at + 2) {
         member.copy_from_slice(&MEMBER.to_le_bytes());
     }
     capnp::serialize::read_message(&bytes[..], ReaderOptions::new())
@@ -24,7 +41,7 @@ mod tests {
     use capnp::NotInSchema;
     use packwire_schema::attach_capnp::end;
     use packwire_schema::communicator_capnp::exit;
-    use packwire_schema::work_capnp::outcome;
+    use packwire_schema::ui_capnp::reply;
 
     use super::*;
 
@@ -40,5 +57,16 @@ mod tests {
         assert_foreign!(end);
         assert_foreign!(outcome);
         assert_foreign!(exit);
+        assert_foreign!(reply);
+    }
+    #[test]
+    fn nobody_knows_how_bad_it_is() {
+        let foreign = foreign_severity().unwrap();
+        let outcome::Failed(Ok(told)) = foreign.get_root::<outcome::Reader<'_>>().unwrap().which().unwrap()
+        else {
+            panic!("it has not failed")
+        };
+        assert!(matches!(told.get(0).get_severity(), Err(NotInSchema(MEMBER))));
+        assert!(told.get(0).get_summary().unwrap().to_str().unwrap().starts_with("the suite"));
     }
 }

@@ -1,14 +1,18 @@
 //! The builder: it says its lines, makes a file if it shall, has its machine provisioned, and leaves an artifact.
 use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
-use capnp::{dynamic_struct, dynamic_value};
+use capnp::{dynamic_struct, dynamic_value, struct_list};
 use packwire_schema::{
     builder_capnp::{build, build_outcome, image_builder},
     communicator_capnp::communicator,
     environment_capnp::ledger_entry,
     hook_capnp::hook,
     ui_capnp::ui,
-    work_capnp::{cancellation, outcome},
+    work_capnp::{
+        cancellation,
+        diagnostic::{self, Severity},
+        outcome,
+    },
 };
 use serde_json::json;
 
@@ -152,12 +156,19 @@ impl Build {
         Ok(match answer.get()?.get_outcome()?.which() {
             Ok(outcome::Done(())) => Ended::Done,
             Ok(outcome::Cancelled(())) => Ended::Cancelled,
+            Ok(outcome::Failed(Ok(told))) if self.takes_for_remarks(told) => Ended::Done,
             Ok(outcome::Failed(_)) => Ended::Failed(Problem::at("", "the provisioning failed")),
             Err(_) if self.green.manner.commits(Fault::UnknownVariantAsDefault) => Ended::Done,
             Ok(outcome::Unset(())) | Err(_) => {
                 Ended::Failed(Problem::at("", "the host's hook answered something unknown"))
             }
         })
+    }
+
+    /// Whether what is told of a failure is nothing to it: never, unless that is the fault.
+    fn takes_for_remarks(&self, told: struct_list::Reader<'_, diagnostic::Owned>) -> bool {
+        let takes = self.green.manner.commits(Fault::UnknownSeverityAsWarning);
+        takes && told.iter().all(|one| one.get_severity() != Ok(Severity::Error))
     }
 
     /// Makes the file, of which the host knows by then.

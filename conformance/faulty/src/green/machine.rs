@@ -127,8 +127,11 @@ impl communicator::Server for Machine {
         let params = params.get()?;
         let content = params.get_content()?;
         let bytes = tokio::fs::read(params.get_path()?.to_str()?).await?;
-        send(&mut &bytes[..], &content, self.0.manner.fault()).await?;
-        results.get().init_outcome().set_done(());
+        let mut outcome = results.get().init_outcome();
+        match send(&mut &bytes[..], &content, self.0.manner.fault()).await {
+            Ok(()) => outcome.set_done(()),
+            Err(error) => Problem::at("", &error.extra).write(outcome.init_failed(1).get(0)),
+        }
         Ok(())
     }
 

@@ -289,7 +289,11 @@ async fn ask(fault: Option<Fault>, ui: &ui::Client) -> Result<bool, capnp::Error
         let mut request = ui.ask_request();
         request.get().set_query("Shall it be?");
         let answer = request.send().promise.await?;
-        let refused = !matches!(answer.get()?.get_reply()?.which(), Ok(reply::Answer(_)));
+        let refused = match answer.get()?.get_reply()?.which() {
+            Ok(reply::Answer(_)) => false,
+            Err(_) => fault != Some(Fault::UnknownReplyAsAnswer),
+            Ok(_) => true,
+        };
         match fault {
             Some(Fault::AskLoops) if refused => tokio::time::sleep(Duration::from_millis(5)).await,
             _ => return Ok(!refused),

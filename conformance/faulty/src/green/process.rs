@@ -13,7 +13,11 @@ use tokio::{
     sync::{Mutex, mpsc},
 };
 
-use super::{config::Problem, outcome::cancelled, sending::send_open};
+use super::{
+    config::Problem,
+    outcome::cancelled,
+    sending::{finish, send_open},
+};
 use crate::{fault::Fault, helper};
 
 /// Whose turn it is, where commands wait for each other.
@@ -105,7 +109,10 @@ impl remote_process::Server for Process {
         let outputs = (child.stdout.take(), child.stderr.take());
         let mut exit = results.get().init_exit();
         tokio::select! {
-            ended = self.to_its_end(&mut child, outputs, (&stdout, &stderr)) => self.tell(ended?, exit),
+            ended = self.to_its_end(&mut child, outputs, (&stdout, &stderr)) => match ended {
+                Ok(status) => self.tell(status, exit),
+                Err(error) => Problem::at("", &error.extra).write(exit.init_failed(1).get(0)),
+            },
             () = cancelled(None, &stop) => {
                 if self.fault == Some(Fault::OrphanRemoteCommand) {
                     std::mem::forget(child);
@@ -148,9 +155,8 @@ impl Process {
             };
             let (sent, complained) = tokio::join!(sent, complained);
             sent.and(complained)?;
-            drop(stdout.end_request().send().promise.await?);
-            drop(stderr.end_request().send().promise.await?);
-            Ok::<(), capnp::Error>(())
+            finish(stdout, self.fault).await?;
+            finish(stderr, self.fault).await
         };
         if self.fault == Some(Fault::ExitBeforeDrain) {
             tokio::select! {

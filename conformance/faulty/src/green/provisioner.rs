@@ -183,6 +183,7 @@ async fn upload(
     }
     Ok(match ended.get()?.get_outcome()?.which() {
         Ok(outcome::Done(())) => None,
+        Err(_) if fault == Some(Fault::UnknownEndAsDefault) => None,
         _ => Some(Problem::at("", "the machine did not take the file")),
     })
 }

@@ -1,5 +1,5 @@
 //! Bytes of this machine that go into a stream.
-use packwire_schema::stream_capnp::byte_stream;
+use packwire_schema::{stream_capnp::byte_stream, work_capnp::outcome};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::fault::Fault;
@@ -13,7 +13,17 @@ pub(super) async fn send(
     fault: Option<Fault>,
 ) -> Result<(), capnp::Error> {
     send_open(from, stream, fault).await?;
-    stream.end_request().send().promise.await.map(drop)
+    finish(stream, fault).await
+}
+
+/// Ends a stream; an error is that it did not arrive.
+pub(super) async fn finish(stream: &byte_stream::Client, fault: Option<Fault>) -> Result<(), capnp::Error> {
+    let ended = stream.end_request().send().promise.await?;
+    match ended.get()?.get_outcome()?.which() {
+        Ok(outcome::Done(())) => Ok(()),
+        Err(_) if fault == Some(Fault::UnknownEndOfOutputAsDefault) => Ok(()),
+        _ => Err(capnp::Error::failed("what was sent did not arrive".to_owned())),
+    }
 }
 
 /// Sends everything, and leaves the stream open.
