@@ -4,11 +4,15 @@
 //! the tests of `conformance` keep true, which check caught which fault. What SPEC.md copies, from the schema, from
 //! examples and from the wire, is compared with where it comes from. `docs/requirements.md` is made of all of it.
 
+mod configs;
 mod document;
+mod examples;
 mod index;
 mod lists;
 mod matrix;
 mod rules;
+mod schema;
+mod value;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,6 +25,7 @@ use crate::schema_files::{self, FileError};
 pub(crate) use document::{Block, blocks};
 use lists::Lists;
 use rules::RuleError;
+use schema::Schema;
 
 const SPEC: &str = "SPEC.md";
 const MATRIX: &str = "conformance/tests/snapshots/mutants__kill_matrix.snap";
@@ -97,7 +102,8 @@ pub(crate) fn run(args: &Args) -> Result<(), TraceError> {
         matrix: matrix::read(&text_of(MATRIX).unwrap_or_default()),
     };
     let mut trace = lists.trace();
-    trace.problems.extend(problems_of_document(&spec, &lists, &messages()?));
+    let declared = declared()?;
+    trace.problems.extend(problems_of_document(&spec, &lists, &messages()?, &declared));
     let fresh = index::page(&lists);
     if args.write {
         schema_files::write(&root.join(INDEX), fresh.as_bytes())?;
@@ -135,6 +141,13 @@ fn messages() -> Result<BTreeMap<String, String>, TraceError> {
     printed(&arguments, "the bytes of the first messages")
 }
 
+/// What the files of `schema/packwire` declare.
+fn declared() -> Result<Schema, TraceError> {
+    let files = schema_files::files_in(&schema_files::directory(), "capnp")?;
+    let texts: Vec<_> = files.values().map(|bytes| String::from_utf8_lossy(bytes)).collect();
+    Ok(Schema::read(texts.iter().map(|text| text.as_ref())))
+}
+
 fn printed<T: for<'a> Deserialize<'a>>(arguments: &[&str], what: &'static str) -> Result<T, TraceError> {
     let answer = process::output("cargo", arguments, &schema_files::root(), b"")?;
     serde_json::from_slice(&answer).map_err(|source| TraceError::Shape { what, source })
@@ -158,10 +171,18 @@ fn index(requirements: &[Traced]) -> String {
     text
 }
 
-fn problems_of_document(spec: &str, lists: &Lists, messages: &BTreeMap<String, String>) -> Vec<String> {
+fn problems_of_document(
+    spec: &str,
+    lists: &Lists,
+    messages: &BTreeMap<String, String>,
+    declared: &Schema,
+) -> Vec<String> {
     let ids: HashSet<&str> = lists.rules.iter().map(|rule| rule.id.as_str()).collect();
     let read = |path: &str| text_of(path).ok();
-    let copies = document::copies(&document::blocks(spec), read, messages);
-    let problems = document::problems(spec, &ids).into_iter().chain(copies);
+    let blocks = document::blocks(spec);
+    let copies = document::copies(&blocks, read, messages);
+    let members = examples::unknown_members(&document::prose(spec), declared);
+    let examples = examples::problems(spec, &blocks, declared);
+    let problems = document::problems(spec, &ids).into_iter().chain(copies).chain(members).chain(examples);
     problems.map(|problem| format!("{SPEC}, {problem}")).collect()
 }
