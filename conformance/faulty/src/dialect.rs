@@ -29,6 +29,21 @@ pub(crate) enum Dialect {
     /// It hears late that its session is over.
     #[value(name = "dialect-late-end")]
     LateEnd,
+    /// It releases what it has no more use of when it has been idle for a while.
+    #[value(name = "dialect-late-release")]
+    LateRelease,
+    /// Its builder has events of its own beside those of the provisioning.
+    #[value(name = "dialect-own-events")]
+    OwnEvents,
+    /// Its runs say some lines more, another number each time.
+    #[value(name = "dialect-more-each-time")]
+    MoreEachTime,
+    /// Its artifacts take more than ten seconds to be destroyed.
+    #[value(name = "dialect-slow-destroy")]
+    SlowDestroy,
+    /// The commands of its machine are dead for a while before it asks how they ended.
+    #[value(name = "dialect-late-reaping")]
+    LateReaping,
 }
 
 /// Too little to be called conformant.

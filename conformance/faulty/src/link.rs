@@ -74,6 +74,11 @@ impl Link {
         self.host.clone()
     }
 
+    /// Has no more use of it.
+    pub(crate) fn release_host(&mut self) {
+        self.host = capnp_rpc::new_future_client(std::future::pending());
+    }
+
     /// Returns when something has come from the host, or its end: the answer to the bootstrap request, if nothing else
     /// was asked. The RPC library does not tell when that capability is there.
     pub(crate) async fn heard(&self) {

@@ -60,7 +60,7 @@ async fn session(launch: &Launch, manner: Manner) -> Ending {
     if let Some(ending) = hurt::instead_of_session(manner, &launch.address) {
         return ending;
     }
-    let link = match Link::dial(&launch.address, manner).await {
+    let mut link = match Link::dial(&launch.address, manner).await {
         Ok(link) => link,
         Err(error) => return Ending::Unreachable(error),
     };
@@ -68,7 +68,18 @@ async fn session(launch: &Launch, manner: Manner) -> Ending {
     if let Err(ending) = before_attach(&link, manner).await {
         return ending;
     }
-    let answer = attach(&host, launch, manner).await;
+    let answer = if manner.speaks(Dialect::LateRelease) {
+        let answer = hello::request(&host, launch, manner).map(|request| request.send().promise);
+        sleep(LATE * 3).await;
+        link.release_host();
+        drop(host);
+        match answer {
+            Ok(answer) => answer.await,
+            Err(error) => Err(error),
+        }
+    } else {
+        attach(&host, launch, manner).await
+    };
     if manner.speaks(Dialect::LateEnd) {
         sleep(LATE).await;
     }

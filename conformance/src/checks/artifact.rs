@@ -11,6 +11,8 @@ use crate::stage::{Actor, Cast, Outcome, read_outcome};
 
 const MOMENT: Duration = Duration::from_millis(200);
 const QUICK: Duration = Duration::from_secs(10);
+/// Destroying may take as long as making: no limit speaks of it.
+const DESTROYS: Duration = Duration::from_secs(60);
 const MAKERS: &[Kind] = &[Kind::Builder, Kind::PostProcessor];
 
 pub(super) const CHECKS: &[Check] = &[
@@ -172,7 +174,8 @@ async fn destroy(rig: &Rig, actor: &Actor, artifact: &artifact::Client) -> Resul
     let mut request = artifact.destroy_request();
     request.get().set_ui(stage.lend_ui());
     request.get().set_cancellation(stage.lend_cancellation());
-    let answer = tokio::time::timeout(rig.stretch(QUICK), request.send().promise).await;
+    let within = rig.stretch(actor.within().max(DESTROYS));
+    let answer = tokio::time::timeout(within, request.send().promise).await;
     stage.revoke();
     let Ok(answer) = answer else { return Ok(Outcome::Threw("no answer came".to_owned())) };
     let outcome = answer.and_then(|answer| read_outcome(answer.get()?.get_outcome()?));

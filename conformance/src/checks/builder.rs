@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::check::{Check, Checked, Class, Level};
 use crate::components::Kind;
 use crate::rig::Rig;
-use crate::stage::{Cast, HookAnswer, Outcome};
+use crate::stage::{Cast, HookAnswer, Outcome, Stage};
 
 const MOMENT: Duration = Duration::from_millis(200);
 const BUILDER: &[Kind] = &[Kind::Builder];
@@ -88,7 +88,7 @@ async fn hook_once(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
         actor.runs(rig, &cast.session, &stage).await?;
-        let events = stage.diary.texts("Hook.run");
+        let events = provisioning(&stage);
         cast.saw(actor, "calls the hook once, to provision", events == [PROVISION], format!("{events:?}"));
         let ui = stage.diary.texts("Hook.ui");
         cast.saw(actor, "lends the hook a Ui", ui.iter().all(|ui| ui == "there"), format!("{ui:?}"));
@@ -108,6 +108,13 @@ async fn hook_once(rig: &Rig) -> Checked {
         );
     }
     cast.over()
+}
+
+/// The events that belong to provisioning, in their order; a builder may have others of its own.
+fn provisioning(stage: &Stage) -> Vec<String> {
+    let mut events = stage.diary.texts("Hook.run");
+    events.retain(|event| [PROVISION, CLEANUP].contains(&event.as_str()));
+    events
 }
 
 async fn hook_failure(rig: &Rig) -> Checked {
@@ -130,7 +137,7 @@ async fn cleanup_hook(rig: &Rig) -> Checked {
         let stage = actor.stage(rig)?;
         stage.provisioning.set(HookAnswer::Failed);
         actor.runs(rig, &cast.session, &stage).await?;
-        let events = stage.diary.texts("Hook.run");
+        let events = provisioning(&stage);
         let promise = "calls the hook once more, to clean up";
         cast.saw(actor, promise, events == [PROVISION, CLEANUP], format!("{events:?}"));
     }

@@ -211,7 +211,7 @@ async fn any_time(rig: &Rig) -> Checked {
         let observed = ended.map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
         cast.saw(actor, "ends when it is cancelled before it begins", fine, observed);
         let never = actor.start(rig, &cast.session, &actor.stage(rig)?, &actor.good()).await?;
-        let ended = never.end(rig, actor.grace()).await;
+        let ended = never.end(rig, actor.within()).await;
         let observed =
             ended.as_ref().map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
         cast.saw(actor, "ends though nobody cancels it", ended.is_some(), observed);
@@ -266,7 +266,7 @@ async fn only_this_one(rig: &Rig) -> Checked {
         if actor.part.slow.is_some() {
             other.cancel();
         }
-        let ended = second.end(rig, actor.grace()).await;
+        let ended = second.end(rig, actor.grace().max(actor.within())).await;
         let fine = ended.as_ref().is_some_and(|ended| match actor.part.slow {
             Some(_) => ended.outcome.is_cancelled() || ended.outcome.is_good(),
             None => ended.outcome.is_good(),

@@ -9,13 +9,15 @@ use std::time::Duration;
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::Kind;
 use crate::rig::Rig;
-use crate::stage::{Actor, Cast, Opened, Outcome, Reply, pour};
+use crate::stage::{Act, Actor, Cast, Opened, Outcome, Reply, pour};
 use crate::talk::random::Random;
 
 const MOMENT: Duration = Duration::from_millis(300);
 const COMMUNICATOR: &[Kind] = &[Kind::Communicator];
 /// How late each write is answered, where answers are waited for.
 const LATE: Duration = Duration::from_millis(60);
+/// How soon a command has begun that prints that it has.
+const BEGINS: Duration = Duration::from_secs(2);
 const MIB: usize = 1 << 20;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -223,7 +225,7 @@ async fn stdin_end(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, COMMUNICATOR).await?;
     for actor in &cast.actors {
         let Some(opened) = Opened::open(rig, &cast, actor).await? else { continue };
-        let brief = actor.grace();
+        let brief = actor.within();
         for (what, input) in [("an input that ends", Some(&b"abc"[..])), ("no input", None)] {
             let ran = tokio::time::timeout(rig.stretch(brief), opened.run(rig, actor, "cat", input)).await;
             let (held, observed) = match ran {
@@ -307,23 +309,32 @@ async fn cancel_ends_command(rig: &Rig) -> Checked {
     cast.over()
 }
 
+/// A line that succeeds as soon as a condition holds.
+fn within_two_seconds(condition: &str) -> String {
+    let tries = (1..=20).map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
+    format!("for try in {tries}; do {condition} && exit 0; sleep 0.1; done; exit 1")
+}
+
 async fn ends_cancelled(rig: &Rig, cast: &Cast, actor: &Actor, opened: &Opened, directory: &str) -> Checked {
     let path = format!("{directory}/id");
     let stage = actor.stage(rig)?;
-    let line = format!("echo $$ > {path}; exec sleep 1000");
+    let line = format!("echo $$ > {path}; echo begun; exec sleep 1000");
     let command = match opened.start(rig, &stage, &line, false).await {
         Ok(command) => command,
         Err(error) => return cast.session.plugin.lacks("a command can be run", error.extra),
     };
-    rig.sleep(MOMENT).await;
+    // Who keeps the output until the end is given as long as that takes.
+    let says = |acts: &[Act]| acts.iter().any(|act| act.name == "ByteStream.write");
+    stage.diary.until(rig.stretch(BEGINS), says).await;
     stage.cancel();
     let ended = command.running.end(rig, actor.grace()).await;
     let held = ended.as_ref().is_some_and(|ended| matches!(ended.outcome, Outcome::Cancelled));
     let observed = ended.map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
     cast.saw(actor, "answers `cancelled` to a command that is cancelled", held, observed);
-    let asks = format!("kill -0 $(cat {path})");
+    // What was ended may be there until somebody has asked how it ended.
+    let asks = within_two_seconds(&format!("! kill -0 $(cat {path})"));
     let exit = opened.run(rig, actor, &asks, None).await?.exit;
-    let gone = matches!(exit, Outcome::Status(status) if status != 0);
+    let gone = matches!(exit, Outcome::Status(0));
     cast.saw(actor, "ends the command", gone, if gone { "it is gone" } else { "it is there" }.to_owned());
     Ok(())
 }

@@ -205,7 +205,7 @@ async fn null_arguments(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let (stage, good) = (actor.stage(rig)?, actor.good());
         let running = actor.start_with(rig, &cast.session, &stage, &good, Lent::Nothing).await?;
-        let ended = running.end(rig, actor.grace()).await;
+        let ended = running.end(rig, actor.within()).await;
         let answered = ended.is_some();
         let observed = ended.map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
         cast.saw(actor, "answers a run without capabilities", answered, observed);

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use packwire_schema::hook_capnp::hook;
-use packwire_schema::work_capnp::diagnostic::Severity;
 use packwire_schema::work_capnp::outcome;
 
 use super::Stage;
+use super::machine::fail;
 use crate::components::text;
 use crate::talk::{foreign, foreign_severity};
 
@@ -61,9 +61,7 @@ impl hook::Server for Hook {
                 worked?;
                 match (event.as_str(), stage.provisioning.get()) {
                     ("packer_provision", HookAnswer::Failed) => {
-                        let mut diagnostic = results.get().init_outcome().init_failed(1).get(0);
-                        diagnostic.set_severity(Severity::Error);
-                        diagnostic.set_summary("the suite lets the provisioning fail");
+                        fail(results.get().init_outcome(), "the suite lets the provisioning fail");
                     }
                     ("packer_provision", HookAnswer::Foreign) => {
                         results.get().set_outcome(foreign::<outcome::Owned>()?.get_root()?)?;
@@ -71,7 +69,11 @@ impl hook::Server for Hook {
                     ("packer_provision", HookAnswer::ForeignSeverity) => {
                         results.get().set_outcome(foreign_severity()?.get_root()?)?;
                     }
-                    _ => results.get().init_outcome().set_done(()),
+                    ("packer_provision" | "packer_cleanup_provision", _) => {
+                        results.get().init_outcome().set_done(());
+                    }
+                    // As a host whose template has no hook for it.
+                    _ => fail(results.get().init_outcome(), "nothing is hooked to this event"),
                 }
             }
             () = stopped => results.get().init_outcome().set_cancelled(()),

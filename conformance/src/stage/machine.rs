@@ -90,7 +90,7 @@ impl Machine {
     }
 }
 
-fn fail(outcome: outcome::Builder<'_>, summary: &str) {
+pub(super) fn fail(outcome: outcome::Builder<'_>, summary: &str) {
     let mut diagnostic = outcome.init_failed(1).get(0);
     diagnostic.set_severity(Severity::Error);
     diagnostic.set_summary(summary);

@@ -1,5 +1,5 @@
 //! What a build may leave: a name, and maybe a file.
-use std::{cell::Cell, path::PathBuf, rc::Rc};
+use std::{cell::Cell, path::PathBuf, rc::Rc, time::Duration};
 
 use packwire_schema::artifact_capnp::artifact;
 
@@ -7,7 +7,10 @@ use super::{
     Green,
     config::{Config, Problem},
 };
-use crate::fault::Fault;
+use crate::{dialect::Dialect, fault::Fault};
+
+/// How long it takes where it is slow.
+const SLOWLY: Duration = Duration::from_secs(11);
 
 /// An artifact that this process knows.
 pub(super) struct Artifact {
@@ -61,6 +64,9 @@ impl artifact::Server for Artifact {
         _params: artifact::DestroyParams,
         mut results: artifact::DestroyResults,
     ) -> Result<(), capnp::Error> {
+        if self.green.manner.speaks(Dialect::SlowDestroy) {
+            tokio::time::sleep(SLOWLY).await;
+        }
         let again = self.destroyed.replace(true);
         if let Some(file) = &self.file
             && !self.green.manner.commits(Fault::DestroyLies)

@@ -24,7 +24,7 @@ use super::{
     prepare::{self, prepared},
     turn::Turn,
 };
-use crate::fault::Fault;
+use crate::{dialect::Dialect, fault::Fault};
 
 /// Prepares builds.
 pub(crate) struct Builder(pub(crate) Green);
@@ -102,6 +102,10 @@ impl Build {
             return Ok(Ended::Done);
         }
         let machine = self.machine(&config, lent).await?;
+        if self.green.manner.speaks(Dialect::OwnEvents) {
+            // Whoever wants to know of it has a hook for it.
+            self.call_hook(lent, &ui, &stop, machine.clone(), "green_machine_is_up").await?;
+        }
         let call = |event| self.call_hook(lent, &ui, &stop, machine.clone(), event);
         let ended = call("packer_provision").await?;
         if matches!(ended, Ended::Done) || fault == Some(Fault::SuccessAfterHookFailure) {

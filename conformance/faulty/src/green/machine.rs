@@ -17,7 +17,7 @@ use super::{
     sending::send,
     tree::{self, Unpacking},
 };
-use crate::{fault::Fault, hurt::Hurt};
+use crate::{dialect::Dialect, fault::Fault, hurt::Hurt};
 
 /// Prepares connections.
 pub(crate) struct Connector(pub(crate) Green);
@@ -102,7 +102,8 @@ impl communicator::Server for Machine {
         }
         let endless = self.0.manner.hurts(Hurt::Stream);
         let line = if endless { "cat /dev/zero".to_owned() } else { line };
-        let process = Process { fault, line, input: RefCell::new(input) };
+        let reaps_late = self.0.manner.speaks(Dialect::LateReaping);
+        let process = Process { fault, reaps_late, line, input: RefCell::new(input) };
         results.get().set_process(capnp_rpc::new_client(process));
         Ok(())
     }

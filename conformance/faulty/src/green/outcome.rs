@@ -12,7 +12,7 @@ use super::{
     config::{Config, Problem},
     crash,
 };
-use crate::{fault::Fault, helper, helper::Helper, hurt::Hurt, log};
+use crate::{dialect::Dialect, fault::Fault, helper, helper::Helper, hurt::Hurt, log};
 
 /// How a piece of work ended.
 pub(crate) enum Ended {
@@ -66,6 +66,8 @@ pub(crate) fn record(green: Green, ended: &Ended, mut outcome: outcome::Builder<
 const WAVE: usize = 4000;
 
 thread_local! {
+    /// How many runs there were.
+    static RUNS: Cell<usize> = const { Cell::new(0) };
     /// What a fault cancels together.
     static ALL: Rc<Notify> = Rc::default();
 }
@@ -193,6 +195,10 @@ async fn say_all(green: Green, config: &Config, ui: &ui::Client) -> Result<Ended
         Some(Fault::ParallelSay) => lines.reverse(),
         Some(Fault::LosesALine) => drop(lines.pop()),
         _ => {}
+    }
+    let more = format!("{} runs before this one", RUNS.replace(RUNS.get() + 1));
+    if green.manner.speaks(Dialect::MoreEachTime) {
+        lines.extend(std::iter::repeat_n(&more, RUNS.get() % 7));
     }
     if green.manner.hurts(Hurt::Lines) {
         say_without_end(ui).await?;

@@ -23,6 +23,9 @@ use crate::{fault::Fault, helper};
 /// Whose turn it is, where commands wait for each other.
 static TURN: Mutex<()> = Mutex::const_new(());
 
+/// When a command is asked how it ended, where that is late.
+const REAPED: Duration = Duration::from_millis(500);
+
 /// The standard input of a command.
 pub(super) struct Input {
     pub(super) fault: Option<Fault>,
@@ -89,6 +92,8 @@ fn hold(sender: mpsc::Sender<Vec<u8>>, bytes: Vec<u8>) {
 /// One command.
 pub(super) struct Process {
     pub(super) fault: Option<Fault>,
+    /// Whether what was ended is left to itself for a while.
+    pub(super) reaps_late: bool,
     pub(super) line: String,
     pub(super) input: RefCell<Option<mpsc::Receiver<Vec<u8>>>>,
 }
@@ -117,7 +122,7 @@ impl remote_process::Server for Process {
                 if self.fault == Some(Fault::OrphanRemoteCommand) {
                     std::mem::forget(child);
                 } else {
-                    end(child).await;
+                    end(child, self.reaps_late).await;
                 }
                 drop(stdout.end_request().send().promise.await?);
                 drop(stderr.end_request().send().promise.await?);
@@ -187,11 +192,19 @@ impl Process {
 }
 
 /// Ends all processes of a command.
-async fn end(mut child: Child) {
+#[expect(clippy::disallowed_methods, reason = "this plugin's only thread is its RPC thread")]
+async fn end(mut child: Child, late: bool) {
     if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
         let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     }
-    drop(child.wait().await);
+    if late {
+        drop(tokio::task::spawn_local(async move {
+            tokio::time::sleep(REAPED).await;
+            drop(child.wait().await);
+        }));
+    } else {
+        drop(child.wait().await);
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this plugin's only thread is its RPC thread")]

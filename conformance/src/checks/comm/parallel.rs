@@ -41,7 +41,7 @@ async fn meet(rig: &Rig, cast: &Cast, actor: &Actor, opened: &Opened, directory:
             Err(error) => return cast.session.plugin.lacks("two commands can be begun", error.extra),
         }
     }
-    let ends = join_all(commands.iter().map(|(command, _)| command.running.end(rig, actor.grace()))).await;
+    let ends = join_all(commands.iter().map(|(command, _)| command.running.end(rig, actor.within()))).await;
     let met = ends.iter().flatten().filter(|ended| matches!(ended.outcome, Outcome::Status(0))).count();
     let told = |ended: &Option<Ended>| {
         ended.as_ref().map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told())
