@@ -424,6 +424,8 @@ faults! {
     "run.once" {
         /// It runs a prepared object again.
         DoubleRun,
+        /// It runs a prepared object again while that runs.
+        DoubleRunAtOnce,
     }
     "run.independent" {
         /// Its runs work with the configuration that was prepared last.
@@ -530,6 +532,8 @@ faults! {
     "artifact.stable" {
         /// The id of its artifact is another one each time.
         ArtifactIdChanges,
+        /// The extensions of its artifact are others each time.
+        ArtifactExtensionsChange,
     }
     "artifact.outlives-build" {
         /// Its artifact is gone when its build is over.

@@ -24,7 +24,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "A host and its post-processors all ask, and all have to mean the same thing.",
         seen: "The artifact of a run is described three times.",
         budgets: &[],
-        mutants: &["artifact-id-changes"],
+        mutants: &["artifact-id-changes", "artifact-extensions-change"],
         lasts: MOMENT,
         run: |rig| Box::pin(stable(rig)),
     },
@@ -76,6 +76,7 @@ struct Info {
     id: String,
     description: String,
     files: Vec<String>,
+    extensions: String,
 }
 
 impl Info {
@@ -92,6 +93,7 @@ impl Info {
                 id: text(info.get_id())?,
                 description: text(info.get_description())?,
                 files,
+                extensions: text(info.get_extensions())?,
             })
         };
         read().map_err(|error: capnp::Error| format!("it threw: {}", error.extra))

@@ -8,7 +8,7 @@ use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::checks::comm::run_a_command;
 use crate::components::Kind;
 use crate::rig::{Child, Rig};
-use crate::stage::{Cast, HookAnswer, Lent, Outcome, Reply, TEXT};
+use crate::stage::{Actor, Cast, HookAnswer, Lent, Outcome, Reply, TEXT};
 
 const MOMENT: Duration = Duration::from_millis(200);
 /// The kinds that prepare.
@@ -22,9 +22,9 @@ pub(super) const CHECKS: &[Check] = &[
         class: Class::Scenario,
         title: "runs a prepared object once",
         why: "Two runs of one object would share what they make; who tries again prepares again.",
-        seen: "run of one object is called again when it has ended well.",
+        seen: "run of one object is called again when it has ended well; of another twice at once.",
         budgets: &[],
-        mutants: &["double-run"],
+        mutants: &["double-run", "double-run-at-once"],
         lasts: MOMENT,
         run: |rig| Box::pin(once(rig)),
     },
@@ -130,8 +130,25 @@ async fn once(rig: &Rig) -> Checked {
         let second = object.start(rig, &actor.stage(rig)?).map_err(failed)?;
         let outcome = actor.ends(rig, &cast.session, &second).await?.outcome;
         cast.saw(actor, "fails the second run of one object", outcome.is_failure(), outcome.told());
+        at_once(rig, &cast, actor).await?;
     }
     cast.over()
+}
+
+/// Two runs of one object are begun before either has ended; which of them comes first is the plugin's business.
+async fn at_once(rig: &Rig, cast: &Cast, actor: &Actor) -> Checked {
+    let failed = |error| Stop::rig("a run cannot begin", error);
+    let stages = [actor.stage(rig)?, actor.stage(rig)?];
+    let Some(object) = actor.prepare(rig, &cast.session, &stages[0], &actor.good()).await? else {
+        return Ok(());
+    };
+    let runs =
+        [object.start(rig, &stages[0]).map_err(failed)?, object.start(rig, &stages[1]).map_err(failed)?];
+    let first = actor.ends(rig, &cast.session, &runs[0]).await?.outcome;
+    let second = actor.ends(rig, &cast.session, &runs[1]).await?.outcome;
+    let observed = format!("{}; {}", first.told(), second.told());
+    cast.saw(actor, "fails one of two runs at once", first.is_failure() || second.is_failure(), observed);
+    Ok(())
 }
 
 async fn independent(rig: &Rig) -> Checked {

@@ -2,6 +2,7 @@
 use std::{cell::Cell, path::PathBuf, rc::Rc, time::Duration};
 
 use packwire_schema::artifact_capnp::artifact;
+use serde_json::json;
 
 use super::{
     Green,
@@ -45,6 +46,9 @@ impl artifact::Server for Artifact {
             _ => info.set_id(&self.name),
         }
         info.set_description("something green");
+        if self.green.manner.commits(Fault::ArtifactExtensionsChange) {
+            info.set_extensions(json!({ "org.example.green": { "asked": asked } }).to_string());
+        }
         if let Some(file) = &self.file {
             info.init_files(1).set(0, file.display().to_string());
         }

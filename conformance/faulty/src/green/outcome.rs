@@ -35,7 +35,10 @@ pub(crate) struct Once(Cell<bool>);
 impl Once {
     /// Spends the one run.
     pub(crate) fn spend(&self, green: Green) -> Result<(), Problem> {
-        let spent = self.0.replace(true) && !green.manner.commits(Fault::DoubleRun);
+        let spent = match green.manner.fault() {
+            Some(Fault::DoubleRunAtOnce) => self.0.get(),
+            fault => self.0.replace(true) && fault != Some(Fault::DoubleRun),
+        };
         if spent { Err(Problem::at("", "this object has run already")) } else { Ok(()) }
     }
 }
@@ -99,6 +102,7 @@ pub(crate) async fn perform(
         ended = work => Ended::of(ended),
         () = all.notified(), if fault == Some(Fault::CancelsAll) => Ended::Cancelled,
     };
+    once.0.set(true);
     end(fault, &ended, &stop, &ui).await;
     match ended {
         Ended::Failed(problem) if fault == Some(Fault::ExceptionForFailedWork) => {
