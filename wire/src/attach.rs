@@ -21,6 +21,7 @@ use crate::{
     process::{Offer, Token},
     read,
     room::{Room, spawn_here},
+    semantic,
 };
 
 const ATTACH: &str = "Host.attach";
@@ -90,16 +91,26 @@ impl Hello<RemoteCapability> {
                 .collect::<Result<_, _>>()?,
             extensions: read::text(reader.get_extensions())?,
         };
-        for (what, text) in [("name", &hello.name), ("version", &hello.version)] {
-            if text.is_empty() || text.len() > limits::NAME_BYTES {
-                let (bytes, limit) = (text.len(), limits::NAME_BYTES);
-                return Err(Trouble::malformed(format!(
-                    "its {what} has {bytes} bytes: 1 to {limit} can be used"
-                )));
-            }
-        }
+        hello.check().map_err(Trouble::malformed)?;
         check_unique(&hello.components)?;
         Ok(hello)
+    }
+
+    /// What a plugin calls itself (`attach.hello-complete`).
+    fn check(&self) -> Result<(), String> {
+        for (what, text) in [("name", &self.name), ("version", &self.version)] {
+            if text.is_empty() || text.len() > limits::NAME_BYTES {
+                let (bytes, limit) = (text.len(), limits::NAME_BYTES);
+                return Err(format!("its {what} has {bytes} bytes: 1 to {limit} can be used"));
+            }
+        }
+        if self.name.contains(char::is_control) {
+            return Err(format!("its name {:?} is more than one line", self.name));
+        }
+        if !semantic::is_version(&self.version) {
+            return Err(format!("its version {:?} is no semantic one, such as 1.0.0", self.version));
+        }
+        Ok(())
     }
 }
 

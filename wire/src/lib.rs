@@ -27,6 +27,7 @@ mod provisioner;
 mod read;
 mod recovery;
 mod room;
+mod semantic;
 pub mod stream;
 mod ui;
 mod value;

@@ -158,6 +158,24 @@ async fn a_plugin_without_a_name() {
 }
 
 #[tokio::test]
+async fn a_plugin_with_a_name_of_two_lines() {
+    insta::assert_snapshot!(told(&refused(Behaviour::TwoLineName).await), @r#"
+    it attached against the protocol: its name "te\nst" is more than one line
+      it is TwoLineName
+      it was refused: its name "te\nst" is more than one line
+    "#);
+}
+
+#[tokio::test]
+async fn a_plugin_with_a_version_that_is_none() {
+    insta::assert_snapshot!(told(&refused(Behaviour::OddVersion).await), @r#"
+    it attached against the protocol: its version "1.0" is no semantic one, such as 1.0.0
+      it is OddVersion
+      it was refused: its version "1.0" is no semantic one, such as 1.0.0
+    "#);
+}
+
+#[tokio::test]
 async fn a_component_without_a_name() {
     insta::assert_snapshot!(told(&refused(Behaviour::NamelessComponent).await), @r#"
     it attached against the protocol: component "": a name has 1 to 64 lower-case letters, digits and inner hyphens

@@ -75,6 +75,10 @@ named! {
         NamelessComponent,
         /// Has no name itself.
         Nameless,
+        /// Has a name of two lines.
+        TwoLineName,
+        /// Has a version that is no semantic one.
+        OddVersion,
         /// Attaches with a builder whose build leaves 65 writes unanswered on one stream.
         WritesTooMuch,
         /// Attaches with a builder whose build leaves 8193 calls unanswered.

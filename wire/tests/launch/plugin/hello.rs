@@ -6,11 +6,19 @@ use crate::{behaviour::Behaviour, task::Tasks};
 pub(crate) fn of(behaviour: Behaviour) -> Hello<OfferedCapability> {
     Hello {
         protocol_version: if behaviour == Behaviour::OtherVersion { 9 } else { 1 },
-        name: if behaviour == Behaviour::Nameless { "" } else { "test" }.to_owned(),
-        version: "1.0.0".to_owned(),
+        name: name(behaviour).to_owned(),
+        version: if behaviour == Behaviour::OddVersion { "1.0" } else { "1.0.0" }.to_owned(),
         sdk: String::new(),
         components: components(behaviour),
         extensions: String::new(),
+    }
+}
+
+fn name(behaviour: Behaviour) -> &'static str {
+    match behaviour {
+        Behaviour::Nameless => "",
+        Behaviour::TwoLineName => "te\nst",
+        _ => "test",
     }
 }
 
