@@ -109,9 +109,11 @@ impl Desk {
     /// Checks a plan's configurations with their plugins, and runs nothing.
     pub(super) fn validate_with_plugins(&self, planned: Planned) -> Result<(), Failed> {
         let cancelled = CancellationToken::new();
+        // There is no run: by that a component knows that it is only validated.
+        let here = self.context_of(&planned.run, cli::OnError::Cleanup);
+        let context = Context { run_id: String::new(), ..here };
         self.host(self.environment(&planned.withheld), &cancelled, async |plugins| {
-            // A component that is only validated learns nothing of where it would run.
-            unless(&cancelled, self.ready(planned.plan, &plugins, &Context::default())).await?;
+            unless(&cancelled, self.ready(planned.plan, &plugins, &context)).await?;
             self.say("The configuration is valid.");
             Ok(())
         })

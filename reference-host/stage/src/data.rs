@@ -45,12 +45,21 @@ impl DataSource for Stage {
 
     const SUMMARY: &'static str = "Finds what it is told to find";
 
-    fn prepare(&self, wanted: Wanted, _: &Context) -> Result<Wanted, Vec<Diagnostic>> {
-        if wanted.text == "unthinkable" {
-            return Err(vec![Diagnostic::error("this is unthinkable").at("/text")]);
+    fn prepare(&self, wanted: Wanted, context: &Context) -> Result<Wanted, Vec<Diagnostic>> {
+        match wanted.text.as_str() {
+            "unthinkable" => Err(vec![Diagnostic::error("this is unthinkable").at("/text")]),
+            "whereabouts" => Err(vec![Diagnostic::error(whereabouts(context)).at("/text")]),
+            _ => Ok(wanted),
         }
-        Ok(wanted)
     }
+}
+
+/// What it learns of the place where it is used.
+fn whereabouts(context: &Context) -> String {
+    let Context { run_id, build_name, component_type, host_name, template_dir, working_dir, .. } = context;
+    let run = if run_id.is_empty() { "no run" } else { "a run" };
+    let is_here = !working_dir.is_empty() && working_dir == template_dir;
+    format!("{run}, build {build_name:?}, as {component_type} for {host_name}, here: {is_here}")
 }
 
 impl Query for Wanted {

@@ -78,6 +78,15 @@ fn validation_looks_nothing_up() {
 }
 
 #[test]
+fn a_component_learns_that_there_is_no_run_and_where_the_template_is() {
+    let (_world, said) = built(r#""d": {"type": "stage", "text": "whereabouts"}"#, r#"{"type": "stage"}"#);
+    assert!(said.to_string().contains(r#"a run, build "", as stage for packwire, here: true"#), "{said}");
+    let world = looking_up(r#""d": {"type": "stage", "text": "whereabouts"}"#, r#"{"type": "stage"}"#);
+    let said = world.run("validate template.json");
+    assert!(said.to_string().contains(r#"no run, build "", as stage for packwire, here: true"#), "{said}");
+}
+
+#[test]
 fn validation_tells_what_is_wrong_whatever_the_values() {
     let data =
         r#""d": {"type": "stage", "text": "unthinkable"}, "e": {"type": "stage", "txet": "{{data `d`}}"}"#;
