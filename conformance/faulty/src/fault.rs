@@ -408,6 +408,8 @@ faults! {
     "log.sensitive-values" {
         /// It logs its whole configuration, with the secrets.
         DumpsConfig,
+        /// At its end it logs the configuration of its last run, with the secrets.
+        DumpsConfigAtEnd,
     }
     "exit.leave-while-running" {
         /// Told to leave in a run, it leaves a half-made file.
@@ -482,6 +484,8 @@ faults! {
     "provisioner.exit-status" {
         /// It ignores the status of its commands.
         IgnoresExitStatus,
+        /// It fails with a command, and does not say with which status.
+        StatusUnnamed,
     }
     "provisioner.broken-communicator" {
         /// It crashes when its machine throws.
@@ -602,6 +606,8 @@ faults! {
     "stream.write-failure-surfaces" {
         /// It goes on when a write failed.
         SwallowsWriteError,
+        /// It minds the failure of its first write only.
+        SwallowsLateWriteError,
     }
     "cancel.ends-run" {
         /// It never looks at its cancellation.

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 pub(crate) use builder::{Builder, clean_up};
 pub(crate) use machine::Connector;
 pub(crate) use others::{Command, DataSource, Hook, PostProcessor};
+pub(crate) use outcome::dump_last;
 pub(crate) use provisioner::Provisioner;
 pub(crate) use recovery::Recovery;
 pub(crate) use touchy::client as touchy_client;

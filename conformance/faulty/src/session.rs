@@ -21,6 +21,7 @@ pub(crate) async fn attend(launch: &Launch, manner: Manner) -> Ending {
     loop {
         let ending = session(launch, manner).await;
         green::clean_up(leaks(&ending, manner));
+        green::dump_last(manner);
         if !comes_again(&ending, manner) || born.elapsed() > LINGER {
             stay_after(&ending, manner).await;
             return ending;

@@ -84,7 +84,7 @@ pub(super) const CHECKS: &[Check] = &[
         why: "Logs are kept, sent and read by many.",
         seen: "A member that the schema calls `writeOnly` holds a mark, which is searched for in logs, texts, diagnostics and the arguments of children.",
         budgets: &[],
-        mutants: &["dumps-config"],
+        mutants: &["dumps-config", "dumps-config-at-end"],
         lasts: Duration::from_millis(300),
         run: |rig| Box::pin(secrets::sensitive_values(rig)),
     },

@@ -8,6 +8,8 @@ use crate::rig::Rig;
 use crate::stage::{Actor, Cast, Ending, Lent, Outcome};
 
 const MOMENT: Duration = Duration::from_millis(200);
+/// A status that stands in no text by chance.
+const STATUS: i32 = 87;
 const PROVISIONER: &[Kind] = &[Kind::Provisioner];
 
 pub(super) const CHECKS: &[Check] = &[
@@ -29,9 +31,9 @@ pub(super) const CHECKS: &[Check] = &[
         class: Class::Scenario,
         title: "fails with its commands",
         why: "A script that fails silently is an image that fails loudly.",
-        seen: "Every command on the suite's machine ends with status 7.",
+        seen: "Every command on the suite's machine ends with status 87.",
         budgets: &[],
-        mutants: &["ignores-exit-status"],
+        mutants: &["ignores-exit-status", "status-unnamed"],
         lasts: MOMENT,
         run: |rig| Box::pin(exit_status(rig)),
     },
@@ -98,7 +100,7 @@ async fn exit_status(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, PROVISIONER).await?;
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
-        stage.ending.set(Ending::Status(7));
+        stage.ending.set(Ending::Status(STATUS));
         let ended = actor.runs(rig, &cast.session, &stage).await?;
         if stage.diary.count("RemoteProcess.run") == 0 {
             cast.lacks(actor, "run with a command");
@@ -106,13 +108,18 @@ async fn exit_status(rig: &Rig) -> Checked {
         }
         let named = match &ended.outcome {
             Outcome::Failed(all) => {
-                all.iter().any(|one| format!("{} {}", one.summary, one.detail).contains('7'))
+                all.iter().any(|one| names_status(&one.summary) || names_status(&one.detail))
             }
             _ => false,
         };
-        cast.saw(actor, "fails and names the status 7", named, ended.outcome.told());
+        cast.saw(actor, &format!("fails and names the status {STATUS}"), named, ended.outcome.told());
     }
     cast.over()
+}
+
+/// Whether a text holds the status as a number of its own, and not as digits of a path.
+fn names_status(text: &str) -> bool {
+    text.split(|one: char| !one.is_ascii_digit()).any(|number| number == STATUS.to_string())
 }
 
 async fn broken_communicator(rig: &Rig) -> Checked {

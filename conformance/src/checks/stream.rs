@@ -99,9 +99,9 @@ pub(super) const CHECKS: &[Check] = &[
         class: Class::Scenario,
         title: "fails when a write failed",
         why: "A file that is half there counts as whole if nobody says so.",
-        seen: "The first write of a run throws; the outcome is read.",
+        seen: "The first write of a run throws, and the last of another; the outcomes are read.",
         budgets: &[],
-        mutants: &["swallows-write-error"],
+        mutants: &["swallows-write-error", "swallows-late-write-error"],
         lasts: MOMENT,
         run: |rig| Box::pin(write_failure_surfaces(rig)),
     },
@@ -263,19 +263,22 @@ async fn end_exactly_once(rig: &Rig) -> Checked {
 async fn write_failure_surfaces(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
-        let stage = actor.stage(rig)?;
-        stage.write_fails_at.set(Some(0));
-        let ended = actor.runs(rig, &cast.session, &stage).await?;
-        if stage.received.borrow().total() == 0 {
+        let whole = actor.stage(rig)?;
+        actor.runs(rig, &cast.session, &whole).await?;
+        let Some(last) = whole.writes_seen().checked_sub(1) else {
             cast.lacks(actor, "run that writes into a stream");
             continue;
+        };
+        for (which, at) in [("first", 0), ("last", last)] {
+            let stage = actor.stage(rig)?;
+            stage.write_fails_at.set(Some(at));
+            let outcome = actor.runs(rig, &cast.session, &stage).await?.outcome;
+            // Who writes less this time has not come to it.
+            if stage.writes_seen() > at {
+                let promise = format!("fails when its {which} write failed");
+                cast.saw(actor, &promise, outcome.is_failure(), outcome.told());
+            }
         }
-        cast.saw(
-            actor,
-            "fails when its first write failed",
-            ended.outcome.is_failure(),
-            ended.outcome.told(),
-        );
     }
     cast.over()
 }

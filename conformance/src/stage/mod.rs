@@ -213,6 +213,11 @@ impl Stage {
         found
     }
 
+    /// How many writes came, those that failed included.
+    pub(crate) fn writes_seen(&self) -> usize {
+        self.writes_seen.get()
+    }
+
     fn is_revoked(&self) -> bool {
         *self.state.borrow() == State::Revoked
     }

@@ -1,5 +1,9 @@
 //! What all kinds have in common: a run happens once, says its lines, and minds its cancellation.
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use packwire_schema::{
     ui_capnp::{reply, ui},
@@ -12,7 +16,7 @@ use super::{
     config::{Config, Problem},
     crash,
 };
-use crate::{dialect::Dialect, fault::Fault, helper, helper::Helper, hurt::Hurt, log};
+use crate::{dialect::Dialect, fault::Fault, helper, helper::Helper, hurt::Hurt, log, manner::Manner};
 
 /// How a piece of work ended.
 pub(crate) enum Ended {
@@ -65,10 +69,19 @@ pub(crate) fn record(green: Green, ended: &Ended, mut outcome: outcome::Builder<
     }
 }
 
+/// Logs the last configuration, where that is the fault.
+pub(crate) fn dump_last(manner: Manner) {
+    if manner.commits(Fault::DumpsConfigAtEnd) {
+        log::line(manner, &LAST.take());
+    }
+}
+
 /// How many lines are said before any answer is awaited, where there is no end of them.
 const WAVE: usize = 4000;
 
 thread_local! {
+    /// The last configuration, where a fault tells of it at the end.
+    static LAST: RefCell<String> = const { RefCell::new(String::new()) };
     /// How many runs there were.
     static RUNS: Cell<usize> = const { Cell::new(0) };
     /// What a fault cancels together.
@@ -187,6 +200,9 @@ async fn say_all(green: Green, config: &Config, ui: &ui::Client) -> Result<Ended
     let fault = green.manner.fault();
     if fault == Some(Fault::DumpsConfig) {
         log::line(green.manner, &format!("{config:?}"));
+    }
+    if fault == Some(Fault::DumpsConfigAtEnd) {
+        LAST.set(format!("{config:?}"));
     }
     let _child = if config.child { Some(Helper::start_as(fault)?) } else { None };
     if config.child {

@@ -150,6 +150,9 @@ async fn command(
     Ok(match answer.get()?.get_exit()?.which() {
         Ok(exit::Status(0)) => Ended::Done,
         Ok(exit::Status(_)) if fault == Some(Fault::IgnoresExitStatus) => Ended::Done,
+        Ok(exit::Status(_)) if fault == Some(Fault::StatusUnnamed) => {
+            Ended::Failed(Problem::at("", &format!("`{line}` ended with a status that is not allowed")))
+        }
         Ok(exit::Status(status)) => {
             Ended::Failed(Problem::at("", &format!("`{line}` ended with status {status}")))
         }
@@ -191,7 +194,7 @@ async fn upload(
 async fn send(content: &byte_stream::Client, fault: Option<Fault>, bytes: &[u8]) -> Result<(), capnp::Error> {
     let chunk = if fault == Some(Fault::OneGiantWrite) { bytes.len().max(1) } else { CHUNK };
     let mut waiting = Vec::new();
-    for chunk in bytes.chunks(chunk) {
+    for (at, chunk) in bytes.chunks(chunk).enumerate() {
         let began = Instant::now();
         match fault {
             Some(Fault::FireAndForgetWrite) => {
@@ -200,6 +203,7 @@ async fn send(content: &byte_stream::Client, fault: Option<Fault>, bytes: &[u8])
                 waiting.push(request.send().promise);
             }
             Some(Fault::SwallowsWriteError) => drop(put(content, chunk).await),
+            Some(Fault::SwallowsLateWriteError) if at > 0 => drop(put(content, chunk).await),
             Some(Fault::GivesUpWhenStalled) => timeout(Duration::from_secs(1), put(content, chunk))
                 .await
                 .unwrap_or_else(|_| Err(capnp::Error::failed("it takes too long".to_owned())))?,

@@ -1,8 +1,9 @@
 //! Secrets, and where they must not stand.
 
+use super::LIFE;
 use crate::check::Checked;
 use crate::components::Kind;
-use crate::rig::Rig;
+use crate::rig::{Answer, Rig};
 use crate::stage::{Actor, Cast, Offer, Outcome, SECRET};
 use crate::talk::{Schema, diagnostic};
 
@@ -38,7 +39,22 @@ pub(super) async fn sensitive_values(rig: &Rig) -> Checked {
             cast.saw(actor, &format!("keeps the secret out of {place}"), !seen, observed.to_owned());
         }
     }
+    until_the_end(&cast).await;
     cast.over()
+}
+
+/// Looks once more when all is said: some logs are written late.
+async fn until_the_end(cast: &Cast) {
+    let plugin = &cast.session.plugin;
+    if !plugin.has_observations() {
+        return;
+    }
+    cast.session.host.answer(Answer::Leave);
+    plugin.exit(LIFE).await;
+    let printed = [plugin.stderr_bytes(), plugin.stdout_bytes()].concat();
+    let seen = String::from_utf8_lossy(&printed).contains(SECRET);
+    let observed = if seen { "it stands there" } else { "it does not" };
+    plugin.saw("keeps the secrets of all runs out of its log until its end", !seen, observed.to_owned());
 }
 
 fn has_secrets(actor: &Actor) -> bool {
