@@ -570,6 +570,8 @@ faults! {
         ProgressLeftOpen,
         /// Its progress goes beyond its total.
         ProgressPastTotal,
+        /// A progress of it begins again from nothing.
+        ProgressGoesBack,
     }
     "stream.bounded-in-flight" {
         /// It says everything at once, however slowly it is heard.

@@ -1,5 +1,6 @@
 //! Ui.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::check::{Check, Checked, Class, Level};
@@ -54,9 +55,9 @@ pub(super) const CHECKS: &[Check] = &[
         class: Class::Scenario,
         title: "finishes what it shows the progress of",
         why: "A bar that stands still at 98 % looks like work that hangs.",
-        seen: "Runs that end well and runs that fail: each progress they ask for is to be finished, and to stay within its total.",
+        seen: "Runs that end well and runs that fail: each progress they ask for is to be finished, to stay within its total, and never to go back.",
         budgets: &[],
-        mutants: &["progress-left-open", "progress-past-total"],
+        mutants: &["progress-left-open", "progress-past-total", "progress-goes-back"],
         lasts: MOMENT,
         run: |rig| Box::pin(progress_finishes(rig)),
     },
@@ -145,12 +146,27 @@ async fn progress_finishes(rig: &Rig) -> Checked {
             let beyond = beyond(&stage.diary.acts());
             let observed = format!("beyond: {beyond:?}");
             cast.saw(actor, "stays within the total of each progress", beyond.is_empty(), observed);
+            let back = back(&stage.diary.acts());
+            let observed = format!("back: {back:?}");
+            cast.saw(actor, "never goes back with a progress", back.is_empty(), observed);
         }
         if !shown {
             cast.lacks(actor, "run that shows any progress");
         }
     }
     cast.over()
+}
+
+/// The updates of a progress that are smaller than the one before, which may still be unanswered.
+fn back(acts: &[Act]) -> Vec<String> {
+    let number = |act: &Act| act.text.parse::<u64>().unwrap_or_default();
+    let mut reached: HashMap<usize, u64> = HashMap::new();
+    let updates = acts.iter().filter(|act| act.name == "Progress.update");
+    let steps = updates.map(|update| {
+        let before = reached.insert(update.lane, number(update)).unwrap_or_default();
+        (before, number(update))
+    });
+    steps.filter(|(before, now)| now < before).map(|(before, now)| format!("{now} after {before}")).collect()
 }
 
 /// The updates of a progress that are larger than its total, where it has one.

@@ -286,6 +286,9 @@ async fn show(fault: Option<Fault>, config: &Config, ui: &ui::Client) -> Result<
     let mut request = progress.update_request();
     request.get().set_done(if fault == Some(Fault::ProgressPastTotal) { total + 1 } else { total });
     request.send().promise.await?;
+    if fault == Some(Fault::ProgressGoesBack) {
+        progress.update_request().send().promise.await?;
+    }
     if fault != Some(Fault::ProgressLeftOpen) {
         progress.finish_request().send().promise.await?;
     }
