@@ -27,9 +27,9 @@ impl Process {
         }
     }
 
-    /// Whether it runs this program, and no script.
+    /// Whether it runs this program, and no script; links may lead to the program.
     pub(crate) fn runs(&self, program: &Path) -> bool {
-        self.executable == program
+        fs::canonicalize(program).is_ok_and(|program| self.executable == program)
     }
 
     /// Kills it, where it has not ended meanwhile.
