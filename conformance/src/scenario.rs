@@ -205,7 +205,7 @@ pub enum ScenarioError {
     },
     /// It is not what a scenario is.
     #[error("the scenario {} is not understood: {problem}", .path.display())]
-    #[diagnostic(help("conformance/scenario.schema.json says what may stand in a scenario"))]
+    #[diagnostic(help("SPEC.md#scenarios says what may stand in a scenario"))]
     NotUnderstood {
         /// The file.
         path: PathBuf,
@@ -239,7 +239,8 @@ impl Scenario {
             other => return Err(format!("`packwire-scenario = {other}`: this suite reads version 1")),
         }
         for (kind, name, part) in scenario.parts() {
-            part.check(kind).map_err(|problem| format!("[{}.{name}]: {problem}", kind.word()))?;
+            let checked = part.check(kind).and_then(|()| part.holds_its_marks(&scenario.serve));
+            checked.map_err(|problem| format!("[{}.{name}]: {problem}", kind.word()))?;
         }
         Ok(scenario)
     }
@@ -322,6 +323,27 @@ impl Part {
             _ => Ok(()),
         }
     }
+
+    /// What is to come out has to be given: a mark that was forgotten, or misspelt, would be held against the plugin.
+    fn holds_its_marks(&self, serve: &BTreeMap<String, String>) -> Result<(), String> {
+        let holds = |config: &Value, mark: &str| config.to_string().contains(mark);
+        let others = (&self.input, &self.data, &self.machine, serve);
+        let text_is_elsewhere = serde_json::to_string(&others).is_ok_and(|texts| texts.contains("${text}"));
+        let marks = [
+            ("echo", &self.echo, "${text}", text_is_elsewhere),
+            ("integer", &self.integer, "${integer}", false),
+            ("secret", &self.secret, "${secret}", false),
+        ];
+        let forgotten = marks.into_iter().find(|(_, config, mark, is_elsewhere)| {
+            config.as_ref().is_some_and(|config| !holds(config, mark) && !is_elsewhere)
+        });
+        match forgotten {
+            Some((key, _, mark, _)) => {
+                Err(format!("`{key}` has no `{mark}`, which is to come out of its run"))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -351,6 +373,31 @@ mod tests {
             told("packwire-scenario = 1\n[post-processor.x]\nrun = {}\n"),
             @"[post-processor.x]: `input` is missing: a post-processor needs an artifact"
         );
+        insta::assert_snapshot!(
+            told("packwire-scenario = 1\n[builder.x]\nrun = {}\necho = { lines = [\"${echo}\"] }\n"),
+            @"[builder.x]: `echo` has no `${text}`, which is to come out of its run"
+        );
+    }
+
+    #[test]
+    fn a_text_may_come_from_what_a_run_is_given() {
+        let text = "packwire-scenario = 1\nserve = { \"/it\" = \"${text}\" }\n[data-source.x]\nrun = {}\necho = { url = \"${server}/it\" }\n";
+        assert!(Scenario::parse(text).is_ok());
+    }
+
+    #[test]
+    fn every_key_of_a_scenario_is_explained_in_the_specification() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../SPEC.md");
+        let text = std::fs::read_to_string(file).unwrap();
+        let chapter =
+            text.split("\n### Scenarios\n").nth(1).and_then(|rest| rest.split("\n### ").next()).unwrap();
+        let explained: Vec<&str> =
+            chapter.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let schema = serde_json::to_value(schemars::schema_for!(Scenario)).unwrap();
+        let mut keys: Vec<&str> =
+            schema["$defs"]["Part"]["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        keys.retain(|key| !explained.contains(key));
+        assert_eq!(keys, Vec::<&str>::new());
     }
 
     #[test]
