@@ -62,7 +62,8 @@ impl Build for Order {
             },
             Err(stop) => stop,
         };
-        let stays = self.keep_on_error && made.is_whole();
+        // What is cancelled never stays.
+        let stays = self.keep_on_error && made.is_whole() && matches!(stop, Stop::Failed(_));
         match if stays { Ok(()) } else { made.remove() } {
             // A host that is gone reads the entry again, and finds nothing.
             Ok(()) => drop(entry.settle().await),
@@ -287,6 +288,18 @@ mod tests {
         host.build(FileBuilder, json!({"target": "note", "content": "hi"})).await.unwrap_err();
         assert_eq!(names(directory.path()), ["note"]);
         assert!(host.remembered().is_empty(), "it stays on purpose");
+    }
+
+    #[tokio::test]
+    async fn what_is_cancelled_never_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let abort = Context { on_error: OnError::Abort, ..Context::default() };
+        let host =
+            Host::new().with_context(abort).working_in(directory.path()).provisioning(Outcome::Cancelled);
+        let built = host.build(FileBuilder, json!({"target": "note", "content": "hi"})).await;
+        assert_eq!(why(built), "cancelled");
+        assert!(names(directory.path()).is_empty());
+        assert!(host.remembered().is_empty());
     }
 
     /// As if it was killed after each step: what it said last, and what was there by then.
