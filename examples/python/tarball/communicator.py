@@ -11,7 +11,7 @@ import tarfile
 import threading
 
 from . import command, tree
-from .files import Draft, Info
+from .files import Draft, Info, NamelessDraft
 from .machine import Machine, system, user
 from .problems import Failed, Problem, Refused, need, settle, settle_done
 from .schema import communicator, stream
@@ -68,7 +68,7 @@ class Communicator(communicator.Communicator.Server):
             mode = DEFAULT_MODE if info.mode is None else info.mode & 0o7777
             await in_thread(draft.publish, mode, info.modified)
 
-        _context.results.content = self._receive(path, keep, info.size)
+        _context.results.content = self._receive(path, keep, info.size, NamelessDraft)
 
     async def uploadTree(self, path, _context, **_):
         self.check()
@@ -81,9 +81,9 @@ class Communicator(communicator.Communicator.Server):
         # The archive is collected first: nothing is unpacked before all of it was checked.
         _context.results.archive = self._receive(str(temporary / "archive"), keep)
 
-    def _receive(self, path, keep, size: int | None = None) -> Receiver:
+    def _receive(self, path, keep, size: int | None = None, make=Draft) -> Receiver:
         try:
-            draft, failure = Draft(self._machine.path(path)), None
+            draft, failure = make(self._machine.path(path)), None
         except Failed as problem:  # told at the end of the stream, which is never null
             draft, failure = Draft(self._machine.root), problem
         return self._give(Receiver(draft, keep, self.runs, size, failure))

@@ -13,6 +13,9 @@ from pathlib import Path
 from .problems import Failed, Problem
 
 
+FILES_BY_NUMBER = Path("/proc/self/fd")
+
+
 class Draft:
     """A file under a name of its own, until all of it is there and it takes its place."""
 
@@ -27,8 +30,11 @@ class Draft:
         """Makes it, for nobody else to read."""
         if self._file is None:
             with self._named():
-                self._file = open(self.path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+                self._file = self._make()
         return self._file
+
+    def _make(self):
+        return open(self.path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
     def write(self, content: bytes) -> None:
         self.open().write(content)
@@ -38,15 +44,19 @@ class Draft:
         """Gives it its place; without `overwrite`, only if that is free."""
         file = self.open()
         with self._named():
-            file.close()
+            file.flush()
             if modified is not None:
-                os.utime(self.path, (modified, modified))
-            os.chmod(self.path, mode)
-            if overwrite:
-                os.replace(self.path, self.place)
-            else:
-                os.link(self.path, self.place)  # fails if somebody was faster
-                os.unlink(self.path)
+                os.utime(file.fileno(), (modified, modified))
+            os.fchmod(file.fileno(), mode)
+            self._appear(overwrite)
+            file.close()
+
+    def _appear(self, overwrite: bool) -> None:
+        if overwrite:
+            os.replace(self.path, self.place)
+        else:
+            os.link(self.path, self.place)  # fails if somebody was faster
+            os.unlink(self.path)
 
     def discard(self) -> None:
         """Removes it, unless it was published."""
@@ -61,6 +71,40 @@ class Draft:
             yield
         except OSError as problem:
             raise OSError(problem.errno, problem.strerror, str(self.place)) from None
+
+
+class NamelessDraft(Draft):
+    """A draft that has no name while it is written, where the file system can do that: of one whose writer is
+    killed nothing is left. Where it cannot, it is as any other."""
+
+    def __init__(self, place: Path):
+        super().__init__(place)
+        self._is_nameless = False
+
+    def _make(self):
+        if FILES_BY_NUMBER.is_dir():
+            with contextlib.suppress(OSError):  # what is wrong with the place, the other way says, too
+                file = open(os.open(self.place.parent, os.O_TMPFILE | os.O_WRONLY, 0o600), "wb")
+                self._is_nameless = True
+                return file
+        return super()._make()
+
+    def _appear(self, overwrite: bool) -> None:
+        if not self._is_nameless:
+            return super()._appear(overwrite)
+        try:
+            self._link(self.place)
+        except FileExistsError:
+            if not overwrite:
+                raise
+            self._link(self.path)  # a new name can replace an old one, and a link cannot
+            self._is_nameless = False
+            super()._appear(overwrite)
+
+    def _link(self, place: Path) -> None:
+        number = self._file.fileno()
+        # With a directory, which an absolute path has no use for, Python has the link followed that this path is.
+        os.link(FILES_BY_NUMBER / str(number), place, src_dir_fd=number)
 
 
 @dataclass(frozen=True)

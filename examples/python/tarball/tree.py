@@ -11,12 +11,13 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import tarfile
 import tempfile
 import threading
 from pathlib import Path, PurePosixPath
 
-from .files import remove
+from .files import NamelessDraft, remove
 from .log import log
 from .problems import Cancelled, Failed, Problem
 
@@ -177,9 +178,23 @@ def rename(staged: Path, place: Path) -> None:
     except OSError as problem:
         if problem.errno != errno.EXDEV:
             raise
-        draft = place.with_name(f".packwire-{secrets.token_hex(4)}.draft")
-        shutil.copy2(staged, draft, follow_symlinks=False)
-        os.replace(draft, place)
+        copy(staged, place)
+
+
+def copy(staged: Path, place: Path) -> None:
+    """Gives it its place on another file system."""
+    if staged.is_symlink():
+        link = place.with_name(f".packwire-{secrets.token_hex(8)}.draft")
+        link.symlink_to(os.readlink(staged))
+        os.replace(link, place)
+        return
+    draft, status = NamelessDraft(place), os.stat(staged)
+    try:
+        with open(staged, "rb") as file:
+            shutil.copyfileobj(file, draft.open(), 1 << 20)
+        draft.publish(stat.S_IMODE(status.st_mode), int(status.st_mtime))
+    finally:
+        draft.discard()
 
 
 def dress(place: Path, member: tarfile.TarInfo) -> None:

@@ -55,10 +55,21 @@ class Connector(unittest.TestCase):
         await out.came.wait()
         processes = [os.pidfd_open(int(each)) for each in (background, out.content)]
         plugin.kill()  # nobody ends its session here
+        await plugin.wait()
         for process in processes:
             await asyncio.wait_for(ended(process), 20)
         with self.assertRaises(capnp.KjException):
             await running
+
+    @in_session
+    async def test_nothing_is_left_of_an_upload_when_the_plugin_is_killed(self, host, plugin):
+        _, outcome = await self.open(host)
+        content = (await outcome.communicator.upload("file", {"size": 8})).content
+        await content.write(b"half")
+        self.assertEqual(host.files(), [])
+        plugin.kill()
+        await plugin.wait()
+        self.assertEqual(host.files(), [])
 
     @in_session
     async def test_a_directory_that_is_missing_is_no_machine(self, host, _):
