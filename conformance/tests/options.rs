@@ -184,6 +184,11 @@ fn one_run_writes_several_reports() {
     let told = ["log.stdout-silent pass", "exit.leave fail", "run.once not-exercised"];
     assert_eq!(statuses(&serde_json::from_slice(&fs::read(json).unwrap()).unwrap()), told);
     let xml = fs::read_to_string(junit).unwrap();
+    is_what_servers_read(&roxmltree::Document::parse(&xml).unwrap());
+    let table = fs::read_to_string(&markdown).unwrap();
+    for row in table.lines().filter(|line| line.starts_with('|')) {
+        assert_eq!(row.replace("\\|", "").matches('|').count(), 5, "{row}");
+    }
     insta::with_settings!({ filters => FILTERS.to_vec() }, {
         insta::assert_snapshot!("report.junit", without_skipped(&xml));
         insta::assert_snapshot!("report.markdown", fs::read_to_string(markdown).unwrap());
@@ -196,10 +201,11 @@ fn without_skipped(xml: &str) -> String {
 }
 
 /// What differs from run to run.
-const FILTERS: [(&str, &str); 10] = [
+const FILTERS: [(&str, &str); 11] = [
     // The more rules there are, the fewer of them are tried here.
     (r"<testsuite name=.*>\n</testsuite>\n", ""),
     (r#"tests="\d+"(.*) skipped="\d+""#, r#"tests="[n]"$1 skipped="[n]""#),
+    (r#"tests="\d+""#, r#"tests="[n]""#),
     (r"of \d+ rules", "of [n] rules"),
     (r"\d+ skipped", "[n] skipped"),
     (r"[^ \n`]*/packer-builder-green", "packer-builder-green"),
@@ -227,10 +233,60 @@ fn junit_is_well_formed_whatever_the_plugin_says() {
         .filter_map(|node| node.attribute("name"))
         .collect();
     assert_eq!(failures, ["log.stdout-silent", "log.stderr-utf8-lines"]);
-    for suite in read.descendants().filter(|node| node.has_tag_name("testsuite")) {
-        let tests = suite.children().filter(|child| child.has_tag_name("testcase")).count().to_string();
-        assert_eq!(suite.attribute("tests"), Some(&tests[..]));
+    is_what_servers_read(&read);
+}
+
+/// What Jenkins and its like take: these elements with these attributes, and numbers that are those of the cases.
+fn is_what_servers_read(report: &roxmltree::Document<'_>) {
+    let known: [(&str, &[&str]); 7] = [
+        ("testsuites", &["name", "tests", "failures", "errors", "time"]),
+        ("testsuite", &["name", "tests", "failures", "errors", "skipped", "time"]),
+        ("testcase", &["classname", "name", "time"]),
+        ("skipped", &["message"]),
+        ("failure", &["message", "type"]),
+        ("error", &["message", "type"]),
+        ("system-out", &[]),
+    ];
+    assert!(report.root_element().has_tag_name("testsuites"));
+    for node in report.descendants().filter(roxmltree::Node::is_element) {
+        let name = node.tag_name().name();
+        let (_, wanted) = known.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name}"));
+        let has: Vec<&str> = node.attributes().map(|attribute| attribute.name()).collect();
+        assert_eq!(has, *wanted, "{name}");
+        let inside = |name: &str| node.descendants().filter(|child| child.has_tag_name(name)).count();
+        let counted =
+            [("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")];
+        for (attribute, element) in counted {
+            let said = node.attribute(attribute).map(|count| count.parse::<usize>().unwrap());
+            assert!(said.is_none_or(|said| said == inside(element)), "{attribute} of {name}: {said:?}");
+        }
+        let time = node.attribute("time").map(|seconds| seconds.parse::<f64>().unwrap());
+        assert!(time.is_none_or(|seconds| (0.0..600.0).contains(&seconds)), "{time:?}");
     }
+}
+
+/// What `report.schema.json` says of the reports of programs.
+fn is_as_the_schema_says(report: &Value) {
+    let schema = include_str!("../report.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let wrong: Vec<String> = schema.iter_errors(report).map(|error| error.to_string()).collect();
+    assert_eq!(wrong, Vec::<String>::new(), "{report:#}");
+}
+
+#[test]
+fn the_report_for_programs_is_as_its_schema_says() {
+    is_as_the_schema_says(&report(&["--only", "launch.*", "--only", "log.*"], "prints-banner"));
+    is_as_the_schema_says(&report_on(&[], &["/bin/true".as_ref()]));
+    let place = tempfile::tempdir().unwrap();
+    let known = place.path().join("known.toml");
+    let fails = "packwire-expect = 1\n[fails]\n\"exit.leave\" = \"we know\"\n\"exit.half-close\" = \"we think\"\n\"a.b\" = \"once\"\n";
+    fs::write(&known, fails).unwrap();
+    let options = ["--only", "exit.leave", "--only", "exit.half-close", "--slow", "0.2", "--expect"];
+    let told = report(&[&options[..], &[known.to_str().unwrap()]].concat(), "lives-after-leave");
+    is_as_the_schema_says(&told);
+    let counts = &told["counts"];
+    assert_eq!((&counts["expected-fail"], &counts["unexpected-pass"]), (&1.into(), &1.into()), "{told:#}");
+    assert_eq!(told["stale"].as_array().unwrap().len(), 2);
 }
 
 #[test]
@@ -238,6 +294,7 @@ fn a_program_that_never_attached_is_red_on_every_server() {
     let said = on(&["--format", "junit"], &["/bin/true".as_ref()]);
     assert_eq!(said.code, Some(4));
     let read = roxmltree::Document::parse(&said.text).unwrap();
+    is_what_servers_read(&read);
     assert!(read.descendants().any(|node| node.has_tag_name("failure")), "{}", said.text);
     let said = on(&["--format", "markdown"], &["/bin/true".as_ref()]);
     assert!(said.text.contains("**not tested, the program never attached**"), "{}", said.text);

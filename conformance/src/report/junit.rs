@@ -10,11 +10,14 @@ use crate::suite::Run;
 /// One test suite for each chapter, one test case for each rule.
 pub fn junit(run: &Run, subject: &Subject) -> String {
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
-    let command = subject.typed.join(" ");
+    let command = xml(&subject.typed.join(" "));
     let seconds = run.took.as_secs_f64();
+    let Tally { tests, failures, errors, .. } = Tally::of_run(run);
     line(
         &mut text,
-        format_args!("<testsuites name=\"conformance of {}\" time=\"{seconds:.3}\">", xml(&command)),
+        format_args!(
+            "<testsuites name=\"conformance of {command}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" time=\"{seconds:.3}\">"
+        ),
     );
     if run.introduction().is_none() {
         never_attached(&mut text, run);
@@ -36,16 +39,19 @@ fn line(text: &mut String, line: impl std::fmt::Display) {
 
 /// A program that never attached has one case of its own: otherwise a server would see nothing but skipped cases.
 fn never_attached(text: &mut String, run: &Run) {
-    let Preflight::NeverAttached { log, .. } = &run.met else { return };
+    let Preflight::NeverAttached { log, waited_ms, .. } = &run.met else { return };
+    let seconds = *waited_ms as f64 / 1000.0;
     line(
         text,
-        "<testsuite name=\"the first meeting\" tests=\"1\" failures=\"1\" errors=\"0\" skipped=\"0\">",
+        format_args!(
+            "<testsuite name=\"the first meeting\" tests=\"1\" failures=\"1\" errors=\"0\" skipped=\"0\" time=\"{seconds:.3}\">"
+        ),
     );
     let said = xml(&log.join("\n"));
     line(
         text,
         format_args!(
-            "<testcase classname=\"packwire\" name=\"attach\">\
+            "<testcase classname=\"packwire\" name=\"attach\" time=\"{seconds:.3}\">\
              <failure message=\"the program never attached\" type=\"never-attached\">{said}</failure></testcase>"
         ),
     );
@@ -53,15 +59,13 @@ fn never_attached(text: &mut String, run: &Run) {
 }
 
 fn suite(text: &mut String, group: &str, cases: &[&(Requirement, Verdict)], run: &Run, subject: &Subject) {
-    let count = |wanted: Kind| {
-        cases.iter().filter(|(rule, verdict)| Kind::of(rule, verdict, run.options.strict) == wanted).count()
-    };
-    let (failures, errors, skipped) = (count(Kind::Failure), count(Kind::Error), count(Kind::Skipped));
-    let (name, tests) = (xml(group), cases.len());
+    let Tally { tests, failures, errors, skipped, took_ms } =
+        Tally::of(cases.iter().copied(), run.options.strict);
+    let (name, seconds) = (xml(group), took_ms as f64 / 1000.0);
     line(
         text,
         format_args!(
-            "<testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">"
+            "<testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"{seconds:.3}\">"
         ),
     );
     for (rule, verdict) in cases {
@@ -84,6 +88,38 @@ fn case(text: &mut String, rule: &Requirement, verdict: &Verdict, run: &Run, sub
         Kind::Error => format!("<error message=\"{message}\" type=\"{word}\">{}</error>", body()),
     };
     line(text, format_args!("{head}{inside}</testcase>"));
+}
+
+/// What a build server compares with the cases that it reads.
+#[derive(Default)]
+struct Tally {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    skipped: usize,
+    took_ms: u64,
+}
+
+impl Tally {
+    fn of<'a>(cases: impl Iterator<Item = &'a (Requirement, Verdict)>, strict: bool) -> Self {
+        let mut tally = Self::default();
+        for (rule, verdict) in cases {
+            let kind = Kind::of(rule, verdict, strict);
+            tally.tests += 1;
+            tally.failures += usize::from(kind == Kind::Failure);
+            tally.errors += usize::from(kind == Kind::Error);
+            tally.skipped += usize::from(kind == Kind::Skipped);
+            tally.took_ms += verdict.took_ms;
+        }
+        tally
+    }
+
+    /// With the case of a program that never attached.
+    fn of_run(run: &Run) -> Self {
+        let of_rules = Self::of(run.results.iter(), run.options.strict);
+        let never = usize::from(matches!(run.met, Preflight::NeverAttached { .. }));
+        Self { tests: of_rules.tests + never, failures: of_rules.failures + never, ..of_rules }
+    }
 }
 
 /// What JUnit knows.
