@@ -78,6 +78,7 @@ enum Failure {
     #[diagnostic(transparent)]
     Transcript(#[from] TranscriptError),
     #[error("the report cannot be written to {}", .path.display())]
+    #[diagnostic(help("it needs a directory that exists, with room, and the right to write there"))]
     Report { path: PathBuf, source: std::io::Error },
     #[error("ended by {0}; there is no verdict, and nothing that was started still runs")]
     Interrupted(Interrupt),
@@ -89,7 +90,8 @@ enum Failure {
     Spec(#[from] spec::SpecError),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    #[error(transparent)]
+    #[error("standard output takes nothing more")]
+    #[diagnostic(help("is its disk full, or its terminal gone? --report writes to a file, too"))]
     Output(#[from] std::io::Error),
 }
 
@@ -98,7 +100,7 @@ impl Failure {
         match self {
             Self::Subject(_) | Self::Unknown(_) | Self::Transcript(_) => USAGE,
             Self::Report { .. } | Self::Recorded(_) => USAGE,
-            Self::Suite(SuiteError::Spec(_) | SuiteError::Ours(_)) => OURS,
+            Self::Suite(SuiteError::Spec(_) | SuiteError::Directory(_) | SuiteError::Ours(_)) => OURS,
             Self::Suite(_) => USAGE,
             Self::Interrupted(by) => by.code(),
             Self::Wait(_) | Self::Spec(_) | Self::Json(_) | Self::Output(_) => OURS,

@@ -48,6 +48,15 @@ pub enum ExpectError {
     Unwritable { path: PathBuf, source: std::io::Error },
 }
 
+/// Finds out before a run whether its failures can be written down; what stands in the file stays until then.
+pub(crate) fn can_be_written(path: &Path) -> Result<(), ExpectError> {
+    let is_new = !path.exists();
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    opened
+        .and_then(|_| if is_new { std::fs::remove_file(path) } else { Ok(()) })
+        .map_err(|source| ExpectError::Unwritable { path: path.to_owned(), source })
+}
+
 impl Expectations {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, ExpectError> {

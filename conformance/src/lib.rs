@@ -6,6 +6,7 @@
 //!
 //! Linux only: it needs `/proc`, subreapers and process descriptors.
 
+mod binary;
 pub mod check;
 pub mod checks;
 pub mod cli;

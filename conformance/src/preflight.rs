@@ -75,7 +75,7 @@ async fn first_meeting(Trial { host, plugin }: &Trial, within: Duration) -> Pref
     }
 }
 
-/// What plugins of Packer's own protocol, and of HashiCorp's library under it, print without their cookie.
+/// What plugins of Packer's own protocol, and of HashiCorp's library under it, print without their cookie, or with it.
 pub(crate) fn speaks_packers_own(printed: &str) -> bool {
     let printed = printed.to_lowercase();
     [
@@ -85,6 +85,14 @@ pub(crate) fn speaks_packers_own(printed: &str) -> bool {
     ]
     .iter()
     .any(|sentence| printed.contains(sentence))
+        || printed.lines().any(is_handshake)
+}
+
+/// Where such a plugin listens: `1|5|unix|/tmp/plugin123|netrpc`, or `5|0|tcp|127.0.0.1:10000`.
+fn is_handshake(line: &str) -> bool {
+    let fields: Vec<&str> = line.trim().split('|').collect();
+    let is_number = |field: &str| !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(fields[..], [core, app, "unix" | "tcp", address, ..] if is_number(core) && is_number(app) && !address.is_empty())
 }
 
 /// What a hello says of its plugin.

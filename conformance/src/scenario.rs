@@ -196,7 +196,7 @@ pub enum Shell {
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ScenarioError {
     /// It cannot be read.
-    #[error("the scenario {} cannot be read: {source}", .path.display())]
+    #[error("the scenario {} cannot be read", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

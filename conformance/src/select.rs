@@ -14,8 +14,14 @@ pub enum SelectError {
     },
     /// Everything that was selected was also left out.
     #[error("nothing is left to check")]
+    #[diagnostic(help(
+        "--only, --skip and --level together leave no rule: `conformance list` tells all of them, with their levels"
+    ))]
     Nothing,
 }
+
+/// Where no id is like a pattern.
+const ALL: &str = "`conformance list` tells the ids; `exit.*` takes those that begin so";
 
 /// Whether an id is matched by a pattern in which `*` stands for any characters.
 pub fn matches(pattern: &str, id: &str) -> bool {
@@ -36,7 +42,8 @@ pub fn matches(pattern: &str, id: &str) -> bool {
 pub fn known<'a>(ids: &[&str], patterns: impl IntoIterator<Item = &'a String>) -> Result<(), SelectError> {
     match patterns.into_iter().find(|pattern| !ids.iter().any(|id| matches(pattern, id))) {
         Some(pattern) => {
-            Err(SelectError::NoMatch { pattern: pattern.clone(), hint: did_you_mean(pattern, ids) })
+            let hint = did_you_mean(pattern, ids).or_else(|| Some(ALL.to_owned()));
+            Err(SelectError::NoMatch { pattern: pattern.clone(), hint })
         }
         None => Ok(()),
     }

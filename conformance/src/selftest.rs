@@ -19,7 +19,7 @@ const WITHIN: Duration = Duration::from_secs(5);
 const ROOM: u64 = 64 << 20;
 
 const ROOM_TITLE: &str = "temp files";
-const ROOM_ADVICE: &str =
+pub(crate) const ROOM_ADVICE: &str =
     "the suite makes a directory in TMPDIR for each check: name one that may be written and has room";
 
 /// The program that is tried: a shell that says something, leaves an orphan for a moment, and exits with 7.

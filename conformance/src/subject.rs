@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::binary;
+
 /// Variables of ours that a program may need to be found and loaded; everything else is left out.
 const KEPT: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
 
@@ -27,11 +29,13 @@ pub struct Subject {
 #[expect(missing_docs, reason = "each variant is said by its message")]
 pub enum SubjectError {
     #[error("there is no file {}", .path.display())]
+    #[diagnostic(help("is it built, and is this its path from the current directory?"))]
     Missing { path: PathBuf },
     #[error("there is no program `{name}` on the PATH")]
     #[diagnostic(help("a program in the current directory is called as ./{name}"))]
     NotOnPath { name: String },
     #[error("{} is a directory, not a program", .path.display())]
+    #[diagnostic(help("name the executable in it"))]
     Directory { path: PathBuf },
     #[error("{} is not a file that can be executed", .path.display())]
     Special { path: PathBuf },
@@ -43,6 +47,11 @@ pub enum SubjectError {
     #[error("{} is a text without a #! line, so the system does not know how to run it", .path.display())]
     #[diagnostic(help("name its interpreter: in its first line, or before it on the command line"))]
     NoInterpreter { path: PathBuf },
+    #[error("{} is a program for {made_for}, and this machine is {}", .path.display(), std::env::consts::ARCH)]
+    #[diagnostic(help(
+        "build it for this machine, or install an emulator that the system knows (binfmt_misc)"
+    ))]
+    Foreign { path: PathBuf, made_for: String },
     #[error("the current directory is unknown: {0}")]
     NoDirectory(std::io::Error),
 }
@@ -98,6 +107,9 @@ fn check(path: &Path) -> Result<(), SubjectError> {
         () if metadata.is_dir() => Err(SubjectError::Directory { path: to_owned() }),
         () if !metadata.is_file() => Err(SubjectError::Special { path: to_owned() }),
         () if mode & 0o111 == 0 => Err(SubjectError::NotExecutable { path: to_owned(), mode }),
+        () if let Some(made_for) = binary::foreign(path) => {
+            Err(SubjectError::Foreign { path: to_owned(), made_for })
+        }
         () if is_headless_text(path) => Err(SubjectError::NoInterpreter { path: to_owned() }),
         () => Ok(()),
     }

@@ -17,6 +17,7 @@ use crate::preflight::{Introduction, Preflight};
 use crate::rig::{self, RigJob};
 use crate::scenario::ScenarioError;
 use crate::select::{self, SelectError};
+use crate::selftest::ROOM_ADVICE;
 use crate::spec::{self, Level, Party, Seen, SpecError};
 use crate::step::Step;
 use crate::subject::Subject;
@@ -63,6 +64,10 @@ pub enum SuiteError {
         #[help]
         hint: Option<String>,
     },
+    /// There is no room for the checks.
+    #[error("no directory for a check can be made")]
+    #[diagnostic(help("{ROOM_ADVICE}"))]
+    Directory(#[source] io::Error),
     /// The suite itself failed.
     #[error("the suite itself failed: {0}")]
     Ours(String),
@@ -235,6 +240,7 @@ async fn meet(subject: &Subject, options: &Options) -> Result<Preflight, SuiteEr
         Ok(Answer::Preflight(met)) => Ok(met),
         Ok(_) => Err(SuiteError::Ours(OTHER_QUESTION.to_owned())),
         Err(SuperviseError::Supervisor(why @ SupervisorError::Memory(_))) => Ok(too_much(&why)),
+        Err(SuperviseError::Directory(error)) => Err(SuiteError::Directory(error)),
         Err(why) => Err(SuiteError::Ours(why.to_string())),
     }
 }
@@ -342,7 +348,7 @@ async fn supervise(context: &Context<'_>, task: Task) -> Result<Answer, Supervis
 pub(crate) async fn steps(subject: &Subject, task: Task, within: Duration) -> Result<Vec<Step>, SuiteError> {
     rig::become_subreaper().map_err(|error| SuiteError::Ours(error.to_string()))?;
     let ours = |error: &dyn std::fmt::Display| SuiteError::Ours(error.to_string());
-    let root = fresh_directory().map_err(|error| ours(&error))?;
+    let root = fresh_directory().map_err(SuiteError::Directory)?;
     let job = Job { task, rig: RigJob::by_hand(subject.clone()), root: root.path().to_owned() };
     let answer = supervisor::supervised(&job, OVERRUN + within, &Memory::default()).await;
     rig::end_descendants(rig::own_pid(), &[]);

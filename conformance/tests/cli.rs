@@ -72,14 +72,72 @@ fn what_cannot_be_started_is_said_before_anything_is_tried() {
 #[test]
 fn a_plugin_of_packers_own_protocol_is_named_as_that() {
     let place = tempfile::tempdir().unwrap();
-    let says = "#!/bin/sh\necho 'Please do not execute plugins directly. Packer will execute these for you.' >&2\nexit 1\n";
-    let old = script(place.path(), "packer-builder-old", says);
-    let told = conformance(&[old.to_str().unwrap()]);
-    assert!(told.starts_with("exit 4\n"), "{told}");
-    assert!(
-        told.contains("this is a plugin of Packer's own protocol, not of Packwire; it needs a bridge"),
-        "{told}"
-    );
+    let without_its_cookie =
+        "echo 'Please do not execute plugins directly. Packer will execute these for you.' >&2; exit 1";
+    let handshake = "echo '1|5|unix|/tmp/plugin123|netrpc'; exec sleep 1000";
+    for says in [without_its_cookie, handshake, "echo '5|0|tcp|127.0.0.1:10000'; exit 0"] {
+        let old = script(place.path(), "packer-builder-old", &format!("#!/bin/sh\n{says}\n"));
+        let told = conformance(&["--within", "0.5", old.to_str().unwrap()]);
+        assert!(told.starts_with("exit 4\n"), "{told}");
+        assert!(
+            told.contains("this is a plugin of Packer's own protocol, not of Packwire; it needs a bridge"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_program_that_crashes_at_once_is_told_with_its_last_words() {
+    let place = tempfile::tempdir().unwrap();
+    let says = "#!/bin/sh\necho loading >&2\necho 'panic: no such table' >&2\nkill -SEGV $$\n";
+    script(place.path(), "crashing", says);
+    insta::assert_snapshot!(in_(place.path(), &["./crashing"]), @r"
+    exit 4
+    conformance [version] of ./crashing
+
+    never attached: it was killed by SIGSEGV after [seconds], without connecting
+      it said   loading
+                panic: no such table
+      hint      a plugin reads PACKER_PLUGIN_ADDRESS, dials it and calls Host.attach (SPEC.md, `Connection and attach`)
+
+    not tested, the program never attached · suite [version] · seed 1
+    ");
+}
+
+#[test]
+fn mistakes_are_told_with_what_and_where_and_what_to_do() {
+    let place = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        fs::write(place.path().join(name), text).unwrap();
+        place.path().join(name).to_str().unwrap().to_owned()
+    };
+    let missing = place.path().join("missing/file");
+    let missing = missing.to_str().unwrap();
+    let unknown = file("unknown.toml", "packwire-scenario = 1\ncolour = 3\n");
+    let wrong = file("wrong.toml", "packwire-scenario = \"one\"\n");
+    let expect = file("expect.toml", "packwire-expect = 1\n[fails]\n\"exit.leave\" = 3\n");
+    let told = |options: &[&str]| conformance(&[options, &["/bin/true"]].concat());
+    let all = [
+        conformance(&[]),
+        conformance(&[&command::of_another_machine(place.path())]),
+        told(&["--scenario", missing]),
+        told(&["--scenario", &unknown]),
+        told(&["--scenario", &wrong]),
+        told(&["--expect", missing]),
+        told(&["--expect", &expect]),
+        told(&["--only", "nothing.at.all"]),
+        told(&["--report", &format!("json={missing}")]),
+        told(&["--report", "xml=file"]),
+        told(&["--write-expect", missing]),
+        told(&["--transcripts", place.path().to_str().unwrap()]),
+        command::below(Path::new("/proc/self"), &["/bin/true"]),
+        command::below(Path::new("/proc/self"), &["doctor", "/bin/true"]),
+        command::to_a_full_disk(&["list"]),
+    ];
+    let all = all.join("--\n").replace(place.path().to_str().unwrap(), "[place]");
+    insta::with_settings!({ filters => [("pwc-[A-Za-z0-9]+", "pwc-[random]")] }, {
+        insta::assert_snapshot!(all);
+    });
 }
 
 #[test]

@@ -62,8 +62,9 @@ pub(super) fn selftest() -> Result<u8, Failure> {
 
 /// Is a host for a plugin that somebody else starts.
 pub(super) fn wait() -> Result<u8, Failure> {
-    let root = suite::fresh_directory()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let root = suite::fresh_directory().map_err(SuiteError::Directory)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| SuiteError::Ours(error.to_string()))?;
     let attached = tokio::task::LocalSet::new().block_on(&runtime, wait::wait(root.path()))?;
     Ok(if attached { VERIFIED } else { NEVER_ATTACHED })
 }

@@ -68,6 +68,7 @@ impl Told {
         if let Some(directory) = &self.transcripts {
             transcripts::prepare(directory)?;
         }
+        self.write_expect.as_deref().map_or(Ok(()), expect::can_be_written).map_err(SuiteError::from)?;
         Ok(())
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn in_(directory: &Path, arguments: &[&str]) -> String {
 }
 
 fn told(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+    let output = command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     let code = output.status.code().map_or_else(|| output.status.to_string(), |code| code.to_string());
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     constant(&format!("exit {code}\n{out}{err}"))
@@ -33,6 +33,11 @@ fn told(command: &mut Command) -> String {
 /// The same with another directory for temporary files.
 pub(crate) fn below(temp: &Path, arguments: &[&str]) -> String {
     told(command(arguments).env("TMPDIR", temp))
+}
+
+/// The same with a standard output that takes nothing.
+pub(crate) fn to_a_full_disk(arguments: &[&str]) -> String {
+    told(command(arguments).stdout(fs::File::create("/dev/full").unwrap()))
 }
 
 /// A run that is not awaited, with another directory for temporary files.
@@ -74,7 +79,7 @@ impl Drop for Running {
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(CONFORMANCE);
-    command.args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
+    command.args(arguments).env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::piped());
     command
 }
 
@@ -89,6 +94,15 @@ pub(crate) fn script(directory: &Path, name: &str, text: &str) -> PathBuf {
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path
+}
+
+/// A binary that no machine has an emulator for.
+pub(crate) fn of_another_machine(place: &Path) -> String {
+    let path = script(place, "of-another-machine", "");
+    let mut bytes = fs::read("/bin/true").unwrap();
+    (bytes[18], bytes[19]) = (0x99, 0);
+    fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
 }
 
 /// An argument for `sleep` that no other process has.
