@@ -235,7 +235,8 @@ struct Row {
 }
 
 /// Faults that another check sees, too, when it is quick or slow enough: the fault, and the rule.
-const RACES: [(&str, &str); 1] = [("exit-before-drain", "comm.binary-exact")];
+const RACES: [(&str, &str); 2] =
+    [("exit-before-drain", "comm.binary-exact"), ("one-giant-write", "stream.bounded-in-flight")];
 
 impl Row {
     fn of(fault: &Value, report: &Value) -> Self {

@@ -9,6 +9,7 @@ use std::{
 
 use capnp_rpc::{new_client, rpc_twoparty_capnp::Side};
 use packwire_schema::attach_capnp::{end, hello, host};
+use semver::Version;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +22,6 @@ use crate::{
     process::{Offer, Token},
     read,
     room::{Room, spawn_here},
-    semantic,
 };
 
 const ATTACH: &str = "Host.attach";
@@ -107,7 +107,7 @@ impl Hello<RemoteCapability> {
         if self.name.contains(char::is_control) {
             return Err(format!("its name {:?} is more than one line", self.name));
         }
-        if !semantic::is_version(&self.version) {
+        if Version::parse(&self.version).is_err() {
             return Err(format!("its version {:?} is no semantic one, such as 1.0.0", self.version));
         }
         Ok(())

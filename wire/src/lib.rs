@@ -27,7 +27,6 @@ mod provisioner;
 mod read;
 mod recovery;
 mod room;
-mod semantic;
 pub mod stream;
 mod ui;
 mod value;
