@@ -36,7 +36,9 @@ impl Seat {
         let path = ptsname(&person, Vec::new()).unwrap().into_string().unwrap();
         // Only a session has a terminal of its own, and only its leader hears that it is gone.
         let mut command = Command::new("setsid");
-        command.args(["--ctty", program]).args(arguments).env_clear();
+        // And whoever started the tests may ignore the signals of terminals: `nohup`, and shells in the background.
+        let deaf_to_nothing = ["--ctty", "env", "--default-signal=HUP,INT,QUIT,TERM", program];
+        command.args(deaf_to_nothing).args(arguments).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap()).envs(variables.iter().copied());
         let terminal = || Stdio::from(File::options().read(true).write(true).open(&path).unwrap());
         let command = command.stdin(terminal()).stdout(terminal()).stderr(terminal()).spawn().unwrap();
