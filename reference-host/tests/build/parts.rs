@@ -209,7 +209,7 @@ fn wrong_configurations_of_every_kind_are_told_at_once() {
   ],
   "provisioners": [
     {"type": "file", "source": "nothing"},
-    {"type": "shell", "inline": ["true"], "script": "true.sh"},
+    {"type": "shell", "inline": ["true"], "script": "/etc/passwd"},
     {"type": "shell-local", "inlines": ["true"]}
   ],
   "hooks": {"packwire_build_started": ["timing"], "packwire_build_finished": ["timings"]},
