@@ -232,6 +232,26 @@ struct Row {
     breaks: String,
     observed: String,
     caught: Vec<String>,
+    /// What the checks reported.
+    findings: Vec<Value>,
+}
+
+/// The matrix in the repository.
+const KNOWN: &str = include_str!("snapshots/mutants__kill_matrix.snap");
+
+/// More strange rows than these are a change of the suite, and not the machine's doing.
+const STRANGE: usize = 8;
+
+/// Tries those that fared otherwise than the matrix says once more, when nothing else keeps the machine busy, and tells
+/// what was strange: a race that is seen once a month on somebody else's machine is found by that only.
+fn try_strange_ones_alone(rows: &mut [Row], faults: &[Value], checks: &[Value]) {
+    let strange: Vec<usize> = (0..rows.len()).filter(|at| rows[*at].is_strange()).collect();
+    for at in strange.iter().copied().take(STRANGE) {
+        eprintln!("{}is not what the matrix says: {:#?}", rows[at].line(), rows[at].findings);
+        if strange.len() <= STRANGE {
+            rows[at] = Row::tried(&faults[at], checks);
+        }
+    }
 }
 
 /// Faults that another check sees, too, when it is quick or slow enough: the fault, and the rule.
@@ -239,6 +259,13 @@ const RACES: [(&str, &str); 2] =
     [("exit-before-drain", "comm.binary-exact"), ("one-giant-write", "stream.bounded-in-flight")];
 
 impl Row {
+    fn tried(fault: &Value, checks: &[Value]) -> Self {
+        let breaks = text(fault, "requirement");
+        let near = near(breaks, checks);
+        let near: Vec<&str> = near.iter().map(String::as_str).collect();
+        Self::of(fault, &trial(text(fault, "name"), &near, &[breaks]))
+    }
+
     fn of(fault: &Value, report: &Value) -> Self {
         let (name, breaks) = (text(fault, "name").to_owned(), text(fault, "requirement").to_owned());
         let is_told = |(id, status): &(String, String)| {
@@ -250,11 +277,20 @@ impl Row {
             _ => format!("{id} ({status})"),
         });
         let caught = caught.collect();
-        Self { fault: name, observed: observed(&breaks, report), breaks, caught }
+        let has_any = |result: &&Value| result["findings"].as_array().is_some_and(|all| !all.is_empty());
+        let findings = results(report).filter(has_any).map(|result| result["findings"].clone()).collect();
+        Self { fault: name, observed: observed(&breaks, report), breaks, caught, findings }
+    }
+
+    /// Whether the matrix in the repository tells of this fault, and names other rules.
+    fn is_strange(&self) -> bool {
+        let begin = format!("| {} |", self.fault);
+        let known = KNOWN.lines().find(|line| line.starts_with(&begin));
+        known.is_some_and(|line| !line.ends_with(&format!("| {} |", self.caught.join(", "))))
     }
 
     fn line(&self) -> String {
-        let Self { fault, breaks, observed, caught } = self;
+        let Self { fault, breaks, observed, caught, .. } = self;
         format!("| {fault} | {breaks} | {observed} | {} |\n", caught.join(", "))
     }
 }
@@ -274,12 +310,8 @@ fn every_fault_is_caught_by_the_check_that_claims_it() {
     let faults = manners("fault");
     let checks = output(Path::new(env!("CARGO_BIN_EXE_conformance")), ["list", "--json"]).stdout;
     let checks: Vec<Value> = serde_json::from_slice(&checks).unwrap();
-    let rows = each(&faults, |fault| {
-        let breaks = text(fault, "requirement");
-        let near = near(breaks, &checks);
-        let near: Vec<&str> = near.iter().map(String::as_str).collect();
-        Row::of(fault, &trial(text(fault, "name"), &near, &[breaks]))
-    });
+    let mut rows = each(&faults, |fault| Row::tried(fault, &checks));
+    try_strange_ones_alone(&mut rows, &faults, &checks);
     let matrix: String = rows.iter().map(Row::line).collect();
     insta::with_settings!({
         description => "Each fault of the green plugin, tried by all checks that look at the same part of a plugin's \

@@ -31,7 +31,7 @@ pub(super) async fn pure(rig: &Rig) -> Checked {
 const REST: Duration = Duration::from_millis(100);
 const RESTS: usize = 20;
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Traces {
     files: BTreeSet<String>,
     children: BTreeSet<String>,
@@ -39,18 +39,27 @@ struct Traces {
 }
 
 impl Traces {
-    /// Those of a plugin at rest: a child that it has started may still be starting itself.
+    /// All that was seen of a plugin until it was at rest: a child that it has started may still be starting itself,
+    /// and tables of the kernel that change while they are read may leave something out.
     async fn settled(rig: &Rig, session: &Attached) -> Self {
-        let mut traces = Self::of(rig, session);
+        let mut last = Self::of(rig, session);
+        let mut all = last.clone();
         for _ in 0..RESTS {
             rig.sleep(REST).await;
             let now = Self::of(rig, session);
-            if now == traces {
+            all.extend(&now);
+            if now == last {
                 break;
             }
-            traces = now;
+            last = now;
         }
-        traces
+        all
+    }
+
+    fn extend(&mut self, other: &Self) {
+        self.files.extend(other.files.iter().cloned());
+        self.children.extend(other.children.iter().cloned());
+        self.sockets.extend(other.sockets.iter().cloned());
     }
 
     fn of(rig: &Rig, session: &Attached) -> Self {
