@@ -1,5 +1,6 @@
 //! What was typed → what is done → the exit code.
 
+mod behind;
 mod examine;
 mod progress;
 mod replay;
@@ -119,7 +120,10 @@ fn act(Typed { run, other }: Typed) -> Result<u8, Failure> {
         Some(Other::Man { subcommand }) => print(&manual(subcommand.as_deref())?),
         Some(Other::Completions { shell }) => print(&completions(shell)),
         None if run.wait => examine::wait(),
-        None => run::run(run),
+        None => {
+            behind::warn(&Typed::command(), &run.plugin);
+            run::run(run)
+        }
     }
 }
 

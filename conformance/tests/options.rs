@@ -77,6 +77,20 @@ fn what_was_not_exercised_counts_with_complete_only() {
 }
 
 #[test]
+fn an_option_behind_the_plugin_is_given_to_it_with_a_warning() {
+    let room = tempfile::tempdir().unwrap();
+    let plugin = wrapped(room.path(), "");
+    let told = |options: &[&str]| {
+        let plugin = plugin.to_str().unwrap();
+        let said = typed(options.iter().copied().chain([plugin, "--only", "nothing"]));
+        assert_eq!(said.code, Some(0), "{}", said.errors);
+        said.errors
+    };
+    insta::assert_snapshot!(told(&["--only", "log.stdout-silent"]), @"warning: `--only` stands behind the plugin and is given to it; to give it to conformance, put it before the plugin (`--` before it says that the plugin is meant)");
+    assert_eq!(told(&["--only", "log.stdout-silent", "--"]), "");
+}
+
+#[test]
 fn an_error_of_the_suite_is_an_error_and_nobodys_failure() {
     let places = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     // The first start is the first meeting; the second one's parent is the supervisor of the check.
