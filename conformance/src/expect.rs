@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Requirement, Status, Verdict};
-use crate::select;
+use crate::{select, writable};
 
 /// What `--expect FILE` holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,11 +50,7 @@ pub enum ExpectError {
 
 /// Finds out before a run whether its failures can be written down; what stands in the file stays until then.
 pub(crate) fn can_be_written(path: &Path) -> Result<(), ExpectError> {
-    let is_new = !path.exists();
-    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
-    opened
-        .and_then(|_| if is_new { std::fs::remove_file(path) } else { Ok(()) })
-        .map_err(|source| ExpectError::Unwritable { path: path.to_owned(), source })
+    writable::probe(path).map_err(|source| ExpectError::Unwritable { path: path.to_owned(), source })
 }
 
 impl Expectations {

@@ -34,3 +34,4 @@ pub mod supervisor;
 mod talk;
 pub mod transcripts;
 mod wait;
+mod writable;

@@ -1,6 +1,5 @@
 //! The main command: what was typed → a run → its reports.
 
-use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use crate::scenario::Scenario;
 use crate::spec::Level;
 use crate::subject::Subject;
 use crate::suite::{self, Options, Run, SuiteError};
-use crate::transcripts;
+use crate::{transcripts, writable};
 
 /// Runs what was asked for, writes all reports, and answers with the exit code.
 pub(super) fn run(typed: RunArgs) -> Result<u8, Failure> {
@@ -62,8 +61,7 @@ impl Told {
     /// Finds out before the run, which may take a while; what stands in the files stays until there is something new.
     fn can_be_written(&self) -> Result<(), Failure> {
         for (_, path) in &self.reports {
-            let opened = OpenOptions::new().append(true).create(true).open(path);
-            opened.map_err(|source| Failure::Report { path: path.clone(), source })?;
+            writable::probe(path).map_err(|source| Failure::Report { path: path.clone(), source })?;
         }
         if let Some(directory) = &self.transcripts {
             transcripts::prepare(directory)?;
