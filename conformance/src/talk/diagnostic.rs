@@ -5,9 +5,12 @@ use packwire_schema::work_capnp::diagnostic::{self, Severity};
 use serde_json::Value;
 
 use crate::components::text;
+use crate::stage::SECRET;
 
 /// More than fit into a message of 8 MiB if each has a summary.
 const MOST: u32 = 200_000;
+/// How many characters of a detail are told.
+const DETAIL: usize = 200;
 
 /// One problem that a component told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,10 +57,14 @@ impl Diagnostic {
         format!("{severity} at {path:?}: {summary:?} {detail:?}")
     }
 
-    /// In one line, for a report.
+    /// In one line, for a report; the cause that an author looks for often stands in the detail.
     pub(crate) fn told(&self) -> String {
         let place = if self.path.is_empty() { "the whole" } else { &self.path };
-        format!("{} at {place}: {:?}", self.severity, shortened(&self.summary))
+        let told = format!("{} at {place}: {:?}", self.severity, shortened(&concealed(&self.summary)));
+        match self.detail.trim() {
+            "" => told,
+            detail => format!("{told} (detail: {:?})", cut(&concealed(detail), DETAIL)),
+        }
     }
 }
 
@@ -73,10 +80,20 @@ pub(crate) fn told(diagnostics: &[Diagnostic]) -> String {
 
 /// What fits on a line.
 pub(crate) fn shortened(text: &str) -> String {
-    if text.chars().count() <= 120 {
-        return text.to_owned();
+    cut(text, 120)
+}
+
+/// The beginning of a text, with a sign where more follows.
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
-    text.chars().take(120).chain(['…']).collect()
+}
+
+/// A text without the one that must not be seen: reports are shown to others.
+fn concealed(text: &str) -> String {
+    text.replace(SECRET, "[the secret]")
 }
 
 /// Whether a path is a JSON Pointer to something that is in a value, or missing from an object or a list of it.
@@ -108,6 +125,25 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn error(summary: &str, detail: &str) -> Diagnostic {
+        let [summary, detail] = [summary, detail].map(str::to_owned);
+        Diagnostic { severity: "error".to_owned(), summary, detail, path: String::new(), is_utf8: true }
+    }
+
+    #[test]
+    fn the_detail_is_told_in_one_line_that_ends() {
+        let long = error("no", &"é\n".repeat(300)).told();
+        assert_eq!(long, format!("error at the whole: \"no\" (detail: \"{}…\")", "é\\n".repeat(100)));
+        assert_eq!(error("no", " \n").told(), "error at the whole: \"no\"");
+    }
+
+    #[test]
+    fn the_text_that_must_not_be_seen_is_not_told() {
+        let told = error(&format!("with {SECRET}"), &format!("as {SECRET} is wrong")).told();
+        let expected = "error at the whole: \"with [the secret]\" (detail: \"as [the secret] is wrong\")";
+        assert_eq!(told, expected);
+    }
 
     #[test]
     fn a_path_leads_to_what_is_there_or_missing() {

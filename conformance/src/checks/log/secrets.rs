@@ -5,7 +5,7 @@ use crate::check::Checked;
 use crate::components::Kind;
 use crate::rig::{Answer, Rig};
 use crate::stage::{Actor, Cast, Offer, Outcome, SECRET};
-use crate::talk::{Schema, diagnostic};
+use crate::talk::{Diagnostic, Schema};
 
 /// Runs with a secret in the configuration and looks for it.
 pub(super) async fn sensitive_values(rig: &Rig) -> Checked {
@@ -21,7 +21,7 @@ pub(super) async fn sensitive_values(rig: &Rig) -> Checked {
         let ended = actor.ends(rig, &cast.session, &running).await?;
         let plugin = &cast.session.plugin;
         let told = match &ended.outcome {
-            Outcome::Failed(all) => diagnostic::told(all),
+            Outcome::Failed(all) => all.iter().map(Diagnostic::in_full).collect(),
             other => other.told(),
         };
         let arguments: Vec<String> = watch.seen().into_iter().map(|child| child.command).collect();
