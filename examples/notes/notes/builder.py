@@ -1,6 +1,5 @@
 """The builder `notes`: makes a text file in a directory of its own, which is the machine that is provisioned."""
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -21,6 +20,7 @@ from notes.prepared import Once, Place, prepare
 from notes.problems import Failed, Problem, Stopped, heard, member, not_cut_off, reason, tell
 from notes.processes import signal_name
 from notes.runs import Runs, Stop
+from notes.threads import aside
 
 EXACT = 2**53 - 1  # the largest integer that travels as a number
 LONGEST_LINE = 16 * 1024  # bytes of output that become one message
@@ -144,7 +144,7 @@ class Work:
             await self.make()
             await self.provision()
             artifact = await self.finish(entry)
-            await asyncio.to_thread(remove, self.directory)
+            await aside(remove, self.directory)
         except Exception as problem:
             await self.undo(entry, problem)
             raise
@@ -227,7 +227,7 @@ class Work:
         """Moves the file to where it belongs, and describes it."""
         await self.machine.close()
         try:
-            states = await asyncio.to_thread(self.measure)
+            states = await aside(self.measure)
             answer = await entry.update(self.entry())
             if problems := heard(answer.diagnostics):
                 raise Failed(Problem("the host could not remember the file"), *problems)
@@ -264,7 +264,7 @@ class Work:
         if await self.stays(problem):
             await attempt(self.ui.say(f"Leaving {self.directory}"))
         else:
-            await asyncio.to_thread(clear, self.directory, self.build.target, self.inode)
+            await aside(clear, self.directory, self.build.target, self.inode)
         await attempt(entry.settle())
 
     async def stays(self, problem: Exception) -> bool:
@@ -325,7 +325,7 @@ async def recovered(remembered: Any) -> Problem | None:
     if not OWN_DIRECTORY.fullmatch(directory.name):
         return Problem(f"{directory} is not a directory of this builder")
     try:
-        await asyncio.to_thread(clear, directory, target, inode)
+        await aside(clear, directory, target, inode)
     except Failed as problem:
         return problem.problems[0]
     await remembered.entry.settle()

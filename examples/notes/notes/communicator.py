@@ -13,6 +13,7 @@ from notes.problems import Failed, Problem, Stopped, reason, tell
 from notes.processes import Input, Sink, execute, signal_name
 from notes.runs import Runs, Stop
 from notes.streams import Sender
+from notes.threads import aside
 from notes.trees import pack, unpack
 
 UNKNOWN_TIME = -(2**63)
@@ -77,11 +78,15 @@ class Receiver(wire.stream.ByteStream.Server):
         self._machine, self._write, self._finish, self._drop = machine, write, finish, drop
         self._turn = asyncio.Lock()
         self._over = False
+        self._problem: Failed | None = None
 
     async def write_context(self, context: Any) -> None:
         async with self._turn:
-            if not self._over:
-                await asyncio.to_thread(self._write, context.params.bytes)
+            if not (self._over or self._problem):
+                try:
+                    await aside(self._write, context.params.bytes)
+                except OSError as problem:
+                    self._problem = Failed(Problem(f"what comes cannot be stored: {reason(problem)}"))
 
     async def end_context(self, context: Any) -> None:
         outcome = context.results.init("outcome")
@@ -90,7 +95,10 @@ class Receiver(wire.stream.ByteStream.Server):
                 if self._over:
                     raise Failed(Problem("the stream has ended already"))
                 self._over = True
-                await asyncio.to_thread(self._finish)
+                if self._problem:
+                    self._drop()
+                    raise self._problem
+                await aside(self._finish)
                 outcome.done = None
             except Failed as problem:
                 tell(outcome, "failed", problem.problems)
@@ -190,7 +198,10 @@ class Tunnel(wire.communicator.Tunnel.Server):
     WHY = "this communicator has no feature `dial`"
 
     async def run_context(self, context: Any) -> None:
-        tell(context.results.init("outcome"), "failed", [Problem(self.WHY)])
+        outcome = context.results.init("outcome")
+        if context.params._has("incoming"):
+            await Sender(context.params.incoming).abort()
+        tell(outcome, "failed", [Problem(self.WHY)])
 
     async def close_context(self, _context: Any) -> None:
         pass
@@ -240,7 +251,11 @@ class DirectoryCommunicator(wire.communicator.Communicator.Server):
             context.results.archive = Refused(CLOSED)
             return
         path = self.machine.path(context.params.path)
-        archive = tempfile.TemporaryFile()  # noqa: SIM115  # its end is that of the stream
+        try:
+            archive = tempfile.TemporaryFile()  # noqa: SIM115  # its end is that of the stream
+        except OSError as problem:
+            context.results.archive = Refused(f"what comes cannot be stored: {reason(problem)}")
+            return
 
         def finish() -> None:
             with archive:
@@ -252,7 +267,7 @@ class DirectoryCommunicator(wire.communicator.Communicator.Server):
         async def work(stop: Stop) -> bool:
             self.machine.check()
             with tempfile.TemporaryFile() as archive:
-                await asyncio.to_thread(pack, path, archive)
+                await aside(pack, path, archive)
                 archive.seek(0)
                 await copy(archive.read, sender, stop)
             return True
@@ -299,7 +314,7 @@ async def ended(work: Awaitable[Any], sender: Sender) -> Any:
         result = await work
         await sender.end()
         return result
-    except (Failed, Stopped):
+    except Exception:
         await sender.abort()
         raise
 
@@ -307,7 +322,7 @@ async def ended(work: Awaitable[Any], sender: Sender) -> Any:
 async def download(path: Path, sender: Sender, stop: Stop) -> os.stat_result:
     """Writes a file into a stream."""
     try:
-        number, status = await asyncio.to_thread(opened, path)
+        number, status = await aside(opened, path)
         with open(number, "rb", buffering=0) as file:
             await copy(file.read, sender, stop)
         return status
@@ -318,7 +333,7 @@ async def download(path: Path, sender: Sender, stop: Stop) -> os.stat_result:
 
 async def copy(read: Callable[[int], bytes], sender: Sender, stop: Stop) -> None:
     """Writes all that can be read into a stream."""
-    while content := await asyncio.to_thread(read, PIECE):
+    while content := await aside(read, PIECE):
         stop.check()
         await sender.write(content)
         if sender.failed:

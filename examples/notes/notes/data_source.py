@@ -13,6 +13,7 @@ from notes.configuration import Schema
 from notes.prepared import Once, Place, prepare
 from notes.problems import Failed, Problem, reason
 from notes.runs import Runs, Stop
+from notes.threads import aside
 
 LARGEST = 1024 * 1024  # bytes; as JSON at most six times as many, which is less than a message may have
 PAUSE = 0.2  # seconds between two looks for a file that is awaited
@@ -80,7 +81,7 @@ class Query(Once, wire.data_source.Query.Server):
         """The value of this data source."""
         await self.appeared(stop)
         try:
-            content = await asyncio.to_thread(read, self.path)
+            content = await aside(read, self.path)
         except OSError as problem:
             raise Failed(Problem(f"{self.path} cannot be read: {reason(problem)}", "/path")) from problem
         stop.check()

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from notes.configuration import Members, Schema, read
 from notes.problems import Failed, Problem, Stopped, enumerant, tell
 from notes.runs import Runs, Stop
+from notes.threads import tidy
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ class Place:
 
 def prepare(context: Any, schema: Schema, field: str, make: Callable[[Members, Place], Any]) -> None:
     """Answers a call of `prepare`: all problems, or the object that `make` makes, in the field of that name."""
+    tidy()
     params, results = context.params, context.results
     try:
         wanted, problems = read(params.config, schema)

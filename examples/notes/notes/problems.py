@@ -26,7 +26,7 @@ class Failed(Exception):
     """The work could not be done."""
 
     def __init__(self, *problems: Problem) -> None:
-        super().__init__(*(problem.summary for problem in problems))
+        super().__init__(*problems)
         self.problems = list(problems)
 
 

@@ -2,10 +2,15 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
+import sys
+import termios
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+from capnp import KjException
 
 from notes.problems import Failed, Problem, reason
 from notes.runs import Stop
@@ -87,12 +92,30 @@ class Output:
         os.set_blocking(self._pipe, False)
 
     async def carry(self, sink: Sink, ended: asyncio.Event) -> None:
-        """Hands all output on, until nobody can write any more, or nobody has for a while after the command ended."""
+        """Hands all output on, until nobody can write any more, or for a while after the command ended.
+
+        What is not taken is dropped, so that the command can end; then that is raised.
+        """
+        owed, late = 0, 0.0  # bytes of the command, and when others are not awaited any longer
+        failure: KjException | None = None
         while await self._readable(ended):
+            if ended.is_set() and not late:
+                owed, late = self._waiting(), asyncio.get_running_loop().time() + LINGERING
             content = os.read(self._pipe, PIECE)
-            if not content:
-                return
-            await sink(content)
+            owed -= len(content)
+            if not content or (late and owed < 0 and asyncio.get_running_loop().time() > late):
+                break
+            try:
+                if not failure:
+                    await sink(content)
+            except KjException as problem:
+                failure = problem
+        if failure:
+            raise failure
+
+    def _waiting(self) -> int:
+        """How many bytes can be read."""
+        return int.from_bytes(fcntl.ioctl(self._pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     async def _readable(self, ended: asyncio.Event) -> bool:
         loop, ready = asyncio.get_running_loop(), asyncio.Event()

@@ -115,10 +115,12 @@ async def expect(communicator: Any, line: str, stop: Stop) -> None:
 async def upload(communicator: Any, path: str, content: bytes, mode: int, shown: Any, stop: Stop) -> None:
     """Replaces a file of the machine."""
     sender = Sender((await communicator.upload(path, {"size": len(content), "mode": mode})).content)
-    for start in range(0, len(content), PIECE):
-        if stop.wanted:
-            await sender.abort()
+    try:
+        for start in range(0, len(content), PIECE):
             stop.check()
-        await sender.write(content[start : start + PIECE])
-        await shown.update(min(start + PIECE, len(content)))
-    await sender.end(f"the upload of {path}")
+            await sender.write(content[start : start + PIECE])
+            await shown.update(min(start + PIECE, len(content)))
+        await sender.end(f"the upload of {path}")
+    except Exception:
+        await sender.abort()
+        raise

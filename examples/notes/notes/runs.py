@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeVar
 from capnp import KjException, TwoPartyClient
 
 from notes import wire
-from notes.problems import Failed, Problem, Stopped
+from notes.problems import Failed, Problem, Stopped, reason
+from notes.threads import tidy
 
 T = TypeVar("T")
 PATIENCE = 5.0  # seconds that work has for ending by itself, before the link is closed under it
@@ -68,6 +69,7 @@ class Runs:
 
     async def conduct(self, cancellation: Any, work: Callable[[Stop], Awaitable[T]]) -> T:
         """Has work done, to which a host lent a cancellation; what goes wrong is raised as `Failed` or `Stopped`."""
+        tidy()
         stop = Stop()
         if self._ending:
             stop.set()
@@ -86,6 +88,9 @@ class Runs:
             if stop.wanted:
                 raise Stopped from problem
             raise Failed(Problem("a call that the work needs has failed", detail=first_line(problem))) from problem
+        except OSError as problem:  # where nothing better is known to say
+            where = f"{problem.filename}: " if problem.filename else ""
+            raise Failed(Problem(f"{where}{reason(problem)}")) from problem
         finally:
             stop.revoke()
 

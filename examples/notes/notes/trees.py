@@ -3,6 +3,7 @@
 import os
 import shutil
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -51,7 +52,7 @@ def unpack(archive: IO[bytes], directory: Path) -> None:
         else:
             set_modes(entries, staging)
             staging.rename(directory)
-    except (OSError, tarfile.TarError, ValueError) as problem:
+    except (OSError, OverflowError, tarfile.TarError, ValueError) as problem:
         said = reason(problem) if isinstance(problem, OSError) else str(problem)
         raise Failed(Problem(f"{directory}: the archive cannot be unpacked: {said}")) from problem
     finally:
@@ -77,7 +78,7 @@ def relative(name: str) -> PurePosixPath:
 
 def check(entries: Entries, directory: Path) -> None:
     """Refuses what would leave the directory, or put something else in the place of a directory."""
-    last = dict(entries)
+    last, times = dict(entries), Counter(name for name, _ in entries)
     links = {name: entry.linkname for name, entry in last.items() if entry.issym()}
     for name, entry in entries:
         if not (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk()):
@@ -86,6 +87,8 @@ def check(entries: Entries, directory: Path) -> None:
             if parent in links or (parent.parts and (directory / parent).is_symlink()):
                 raise Failed(Problem(f"the archive is refused: {name} is below a link"))
         if entry.issym():
+            if times[name] > 1:  # what is below the one could be looked for below the other
+                raise Failed(Problem(f"the archive is refused: {name} is in it twice, and a link"))
             follow(name.parent, entry.linkname, links, directory)
         if entry.islnk() and not (relative(entry.linkname) in last and last[relative(entry.linkname)].isreg()):
             raise Failed(Problem(f"the archive is refused: {name} is a link to what is not in it"))

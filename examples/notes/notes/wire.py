@@ -1,11 +1,16 @@
 """The interfaces of the protocol, from its schema files as they are."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import capnp
 
+from notes import NAME
+
 DIRECTORY = Path(__file__).resolve().parents[3] / "schema" / "packwire"
+if not (DIRECTORY / "attach.capnp").is_file():  # the library would end the process without a word
+    sys.exit(f"{NAME}: there is no schema at {DIRECTORY}")
 
 
 def load(name: str) -> Any:

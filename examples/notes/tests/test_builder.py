@@ -43,6 +43,18 @@ class Builder(unittest.TestCase):
         self.assertEqual((self.files(host), host.environment.ledger), ([], {}))
 
     @in_session
+    async def test_a_command_ends_although_nobody_takes_its_output(self, host, _):
+        host.ui.mute = True
+        outcome = await self.build(host, Hook(), {"commands": ["seq 100000; touch ../done"]})
+        self.assertEqual(summaries(outcome), ["a call that the work needs has failed"])
+        self.assertEqual(self.files(host), ["done"])
+
+    @in_session
+    async def test_a_name_that_no_file_can_have_is_a_failure(self, host, _):
+        outcome = await self.build(host, Hook(), {"path": "a" * 300})
+        self.assertEqual(summaries(outcome), [f"{host.work}/{'a' * 300}: File name too long"])
+
+    @in_session
     async def test_failed_provisioning_is_cleaned_up_unless_the_user_wants_to_see_it(self, host, _):
         async def story(_machine):
             return "failed"
@@ -76,7 +88,7 @@ class Builder(unittest.TestCase):
         self.assertEqual((outcome.which(), (host.work / "notes.txt").read_text()), ("artifact", "new\n"))
 
     @in_session
-    async def test_a_recovery_removes_what_the_ledger_names_and_nothing_else(self, host, plugin):
+    async def test_a_recovery_removes_what_the_ledger_names_and_nothing_else(self, host, _):
         async def story(_machine):
             entries.extend(host.environment.ledger.values())
 

@@ -31,6 +31,14 @@ class Communicator(unittest.TestCase):
             self.assertEqual(ended.which(), "cancelled")
 
     @in_session
+    async def test_a_command_ends_although_somebody_goes_on_to_write_in_its_name(self, host, _):
+        line = "setsid sh -c 'while test -d .; do echo x; sleep 0.1; done' & echo one"
+        async with host.machine(directory=".") as machine:
+            ended, out, _ = await run(machine, f"mkdir here; cd here; {line}")
+            self.assertEqual((ended.status, out[:4]), (0, b"one\n"))
+            (host.work / "here").rmdir()
+
+    @in_session
     async def test_an_upload_replaces_its_target_as_a_whole_or_not_at_all(self, host, _):
         target = host.work / "a"
         async with host.machine(directory=".") as machine:
@@ -78,22 +86,38 @@ class Communicator(unittest.TestCase):
                 [("a", link, "b"), ("a/out", file, "")],
                 [("a", tarfile.FIFOTYPE, "")],
                 [("a", directory, ""), ("b", tarfile.LNKTYPE, "../a")],
+                # Where the first `a` is looked through, the second `b` leads to the parent of the directory.
+                [("a", link, "."), ("b", link, "a/a/.."), ("b/o", file, ""), ("a", directory, ""), ("b", directory, "")],
             ):
                 outcome = await self.unpack(machine, "into", archive(entries))
                 self.assertEqual(outcome.which(), "failed", entries)
         self.assertEqual(list(host.work.iterdir()), [])
 
+    @in_session
+    async def test_a_time_that_no_file_can_have_is_refused(self, host, _):
+        async with host.machine(directory=".") as machine:
+            outcome = await self.unpack(machine, "into", archive([("a", tarfile.REGTYPE, "")], modified=1e300))
+            self.assertEqual(outcome.which(), "failed")
+        self.assertEqual(list(host.work.iterdir()), [])
+
+    @in_session
+    async def test_a_tunnel_that_there_is_not_aborts_its_stream(self, host, _):
+        async with host.machine(directory=".") as machine:
+            dialed, sink = await machine.dial("localhost", 80), Sink()
+            answer = await dialed.tunnel.run(sink, Cancellation())
+            self.assertEqual((answer.outcome.which(), sink.ends), ("failed", ["abort"]))
+
     async def unpack(self, machine, path, content):
         return await send((await machine.uploadTree(path)).archive, content)
 
 
-def archive(entries):
+def archive(entries, modified=0):
     """An archive of entries, each a name, a type, and what it leads to."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, kind, target in entries:
             entry = tarfile.TarInfo(name)
-            entry.type, entry.linkname, entry.mode = kind, target, 0o755
+            entry.type, entry.linkname, entry.mode, entry.mtime = kind, target, 0o755, modified
             tar.addfile(entry)
     return content.getvalue()
 
