@@ -396,6 +396,14 @@ faults! {
         UnknownEndOfOutputAsDefault,
         /// It takes an answer of the user that it does not understand for a yes.
         UnknownReplyAsAnswer,
+        /// It takes a tunnel whose end it does not understand for a good one.
+        UnknownEndOfTunnelAsDefault,
+        /// It goes on without a service where it does not know how bad the reason is for which it was refused.
+        UnknownRefusalAsGrant,
+        /// It leaves the half-made where it does not know what becomes of it.
+        UnknownWishAsAbort,
+        /// Its command throws when a component is of a kind that it does not know.
+        ThrowsAtUnknownKind,
     }
     "evolve.unknown-capabilities" {
         /// It keeps the capabilities that it does not use.

@@ -62,7 +62,7 @@ pub(super) const CHECKS: &[Check] = &[
         class: Class::Scenario,
         title: "takes no unknown answer for a good one",
         why: "What a plugin does not know may be the worst of news; the default of its language is the best.",
-        seen: "Runs in which the hook, every command, every transfer or every question end in a way that nobody knows, or the hook fails with such a severity; communicators are told so of what they send.",
+        seen: "Runs in which the hook, every command, every transfer, every tunnel or every question end in a way that nobody knows, or the hook fails, or every service is refused, with such a severity; builds that fail by such an `onError`; commands that find components of such a kind; communicators are told so of what they send.",
         budgets: &[],
         mutants: &[
             "unknown-variant-as-default",
@@ -70,8 +70,12 @@ pub(super) const CHECKS: &[Check] = &[
             "unknown-end-as-default",
             "unknown-end-of-output-as-default",
             "unknown-reply-as-answer",
+            "unknown-end-of-tunnel-as-default",
+            "unknown-refusal-as-grant",
+            "unknown-wish-as-abort",
+            "throws-at-unknown-kind",
         ],
-        lasts: MOMENT,
+        lasts: Duration::from_millis(300),
         run: |rig| Box::pin(members::unknown_variant(rig)),
     },
     Check {

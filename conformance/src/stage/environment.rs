@@ -3,13 +3,24 @@
 use std::rc::Rc;
 
 use packwire_schema::environment_capnp::{environment, lease, ledger_entry};
-use packwire_schema::work_capnp::diagnostic;
+use packwire_schema::work_capnp::{diagnostic, outcome};
 
 use super::{Stage, open};
 use crate::components::text;
+use crate::talk::foreign_severity;
 
 /// A file that stands where a private key would.
 const NO_KEY: &str = "the suite makes no keys\n";
+
+/// What a host gives that is asked for a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Services {
+    #[default]
+    Given,
+    Refused,
+    /// Nothing, and the reason has a severity that nobody knows.
+    ForeignSeverity,
+}
 
 struct Environment {
     stage: Rc<Stage>,
@@ -56,6 +67,26 @@ fn refuse(mut list: capnp::struct_list::Builder<'_, diagnostic::Owned>, what: &s
     one.set_summary(format!("the suite lends no {what}"));
 }
 
+/// Answers the call where the host gives nothing.
+macro_rules! unless_refused {
+    ($self:ident, $results:ident, $what:literal) => {
+        match $self.stage.services.get() {
+            Services::Given => {}
+            Services::Refused => {
+                refuse($results.get().init_diagnostics(1), $what);
+                return Ok(());
+            }
+            Services::ForeignSeverity => {
+                let told = foreign_severity()?;
+                let outcome::Failed(told) = told.get_root::<outcome::Reader<'_>>()?.which()? else {
+                    return Ok(());
+                };
+                return $results.get().set_diagnostics(told?);
+            }
+        }
+    };
+}
+
 impl environment::Server for Environment {
     async fn communicator(
         self: Rc<Self>,
@@ -64,6 +95,7 @@ impl environment::Server for Environment {
     ) -> capnp::Result<()> {
         let params = params.get()?;
         self.called("Environment.communicator", text(params.get_type())?).await?;
+        unless_refused!(self, results, "communicator");
         let diary = &self.stage.diary;
         diary.end(diary.begin(self.lane, "Communicator.config", text(params.get_config())?, 0));
         results.get().set_communicator(self.stage.lend_machine());
@@ -76,6 +108,7 @@ impl environment::Server for Environment {
         mut results: environment::CacheResults,
     ) -> capnp::Result<()> {
         self.called("Environment.cache", text(params.get()?.get_key())?).await?;
+        unless_refused!(self, results, "cache");
         let directory = self.directory("cache")?;
         results.get().set_path(format!("{directory}/entry"));
         results.get().set_lease(self.lease("cache"));
@@ -90,6 +123,7 @@ impl environment::Server for Environment {
         let entry = text(params.get()?.get_entry())?;
         let Self { stage, lane } = &*self;
         stage.act(*lane, "Environment.remember", entry.clone(), &stage.remembering).await?;
+        unless_refused!(self, results, "ledger");
         results.get().set_entry(self.stage.lend_entry(entry));
         Ok(())
     }
@@ -100,6 +134,7 @@ impl environment::Server for Environment {
         mut results: environment::TempDirResults,
     ) -> capnp::Result<()> {
         self.called("Environment.tempDir", String::new()).await?;
+        unless_refused!(self, results, "directory");
         results.get().set_path(self.directory("temp")?);
         results.get().set_lease(self.lease("tempDir"));
         Ok(())
@@ -111,6 +146,7 @@ impl environment::Server for Environment {
         mut results: environment::PortResults,
     ) -> capnp::Result<()> {
         self.called("Environment.port", String::new()).await?;
+        unless_refused!(self, results, "port");
         let params = params.get()?;
         let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
         match (params.get_min()..=params.get_max()).find(free) {
@@ -129,6 +165,7 @@ impl environment::Server for Environment {
         mut results: environment::ServeResults,
     ) -> capnp::Result<()> {
         self.called("Environment.serve", text(params.get()?.get_directory())?).await?;
+        unless_refused!(self, results, "server");
         refuse(results.get().init_diagnostics(1), "server");
         Ok(())
     }
@@ -139,6 +176,7 @@ impl environment::Server for Environment {
         mut results: environment::KeyPairResults,
     ) -> capnp::Result<()> {
         self.called("Environment.keyPair", text(params.get()?.get_type())?).await?;
+        unless_refused!(self, results, "keys");
         let path = format!("{}/key", self.directory("key")?);
         std::fs::write(&path, NO_KEY)?;
         results.get().set_public_key("ssh-ed25519 AAAA conformance");

@@ -30,6 +30,7 @@ use received::Received;
 
 pub(crate) use cast::{Actor, Cast, Offer};
 pub(crate) use diary::{Act, Diary, Gate, Reply};
+pub(crate) use environment::Services;
 pub(crate) use hook::HookAnswer;
 pub(crate) use machine::Ending;
 pub(crate) use opened::Opened;
@@ -73,6 +74,11 @@ pub(crate) struct Stage {
     /// Whether questions are answered, and streams and downloads end, with a member that nobody knows.
     pub(crate) foreign_replies: Cell<bool>,
     pub(crate) foreign_transfers: Cell<bool>,
+    /// The same of tunnels, and of the kind of each component that a command asks for.
+    pub(crate) foreign_tunnels: Cell<bool>,
+    pub(crate) foreign_components: Cell<bool>,
+    /// What the environment gives.
+    pub(crate) services: Cell<Services>,
     /// Which call of the machine throws, counted from 0.
     pub(crate) breaks_at: Cell<Option<usize>>,
     /// Which write into our streams throws, counted from 0.
@@ -115,6 +121,9 @@ impl Stage {
             ending: Cell::default(),
             foreign_replies: Cell::default(),
             foreign_transfers: Cell::default(),
+            foreign_tunnels: Cell::default(),
+            foreign_components: Cell::default(),
+            services: Cell::default(),
             breaks_at: Cell::default(),
             write_fails_at: Cell::default(),
             files: RefCell::new(files),

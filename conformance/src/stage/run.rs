@@ -13,10 +13,11 @@ use packwire_schema::recovery_capnp::recovery;
 use tokio::sync::Notify;
 
 use super::outcome::{read_build, read_connection, read_outcome, read_post_process, read_query};
-use super::{Ended, Outcome, Stage};
+use super::{Ended, Outcome, Stage, open};
+use crate::components::text;
 use crate::rig::Rig;
-use crate::talk::Object;
 use crate::talk::prepare::fill;
+use crate::talk::{Object, foreign_component};
 
 /// A run in progress, or one that has ended.
 #[derive(Clone)]
@@ -205,7 +206,8 @@ pub(crate) fn start_command(
         params.set_ui(stage.lend_ui());
         params.set_environment(stage.lend_environment());
         params.set_cancellation(stage.lend_cancellation());
-        params.set_components(capnp_rpc::new_client(NoComponents));
+        let known = Known { stage: stage.clone(), lane: stage.lane() };
+        params.set_components(capnp_rpc::new_client(known));
     }
     let answer = request.send().promise;
     let answered = async move {
@@ -244,23 +246,41 @@ pub(crate) fn start_recovery(
     Running::of(rig, stage, answered.boxed_local())
 }
 
-/// A host that knows no components.
-struct NoComponents;
+/// What a host knows of components: nothing, or one of a kind that nobody knows.
+struct Known {
+    stage: Rc<Stage>,
+    lane: usize,
+}
 
-impl components::Server for NoComponents {
+impl Known {
+    async fn called(&self, name: &'static str, text: String) -> capnp::Result<()> {
+        self.stage.act(self.lane, name, text, &open()).await
+    }
+}
+
+impl components::Server for Known {
     async fn list(
         self: Rc<Self>,
         _: components::ListParams,
-        _: components::ListResults,
+        mut results: components::ListResults,
     ) -> capnp::Result<()> {
+        self.called("Components.list", String::new()).await?;
+        if self.stage.foreign_components.get() {
+            let mut list = results.get().init_components(1);
+            list.set_with_caveats(0, foreign_component()?.get_root()?)?;
+        }
         Ok(())
     }
 
     async fn find(
         self: Rc<Self>,
-        _: components::FindParams,
+        params: components::FindParams,
         mut results: components::FindResults,
     ) -> capnp::Result<()> {
+        self.called("Components.find", text(params.get()?.get_name())?).await?;
+        if self.stage.foreign_components.get() {
+            return results.get().set_component(foreign_component()?.get_root()?);
+        }
         results.get().init_component().set_unset(());
         Ok(())
     }

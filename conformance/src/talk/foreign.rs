@@ -3,7 +3,8 @@
 use capnp::message::{Builder, HeapAllocator, Reader, ReaderOptions};
 use capnp::serialize::OwnedSegments;
 use capnp::traits::Owned;
-use packwire_schema::work_capnp::outcome;
+use packwire_schema::component_capnp::component;
+use packwire_schema::work_capnp::{context, outcome};
 
 /// The number of the member.
 const MEMBER: u16 = 4711;
@@ -11,6 +12,8 @@ const MEMBER: u16 = 4711;
 const ROOT: usize = 16;
 /// Where the first diagnostic of a failed outcome begins: behind the outcome and the tag of the list.
 const DIAGNOSTIC: usize = ROOT + 24;
+/// Where a context has its `onError`, and a component its kind: behind one pair of bytes of flags.
+const SECOND: usize = ROOT + 2;
 
 /// A struct that is one union and says of itself which member it is before all else.
 pub(crate) fn foreign<T: Owned>() -> capnp::Result<Reader<OwnedSegments>> {
@@ -25,6 +28,22 @@ pub(crate) fn foreign_severity() -> capnp::Result<Reader<OwnedSegments>> {
     let outcome: outcome::Builder<'_> = built.init_root();
     outcome.init_failed(1).get(0).set_summary("the suite tells it with a severity of its own");
     replaced(&built, DIAGNOSTIC)
+}
+
+/// A context that wishes for something that nobody knows where a build fails.
+pub(crate) fn foreign_wish(fill: impl FnOnce(context::Builder<'_>)) -> capnp::Result<Reader<OwnedSegments>> {
+    let mut built = Builder::new_default();
+    fill(built.init_root());
+    replaced(&built, SECOND)
+}
+
+/// A component of a kind that nobody knows.
+pub(crate) fn foreign_component() -> capnp::Result<Reader<OwnedSegments>> {
+    let mut built = Builder::new_default();
+    let mut component: component::Builder<'_> = built.init_root();
+    component.set_name("foreign");
+    component.set_summary("a component of a kind that only the suite knows");
+    replaced(&built, SECOND)
 }
 
 /// The message with the member at a place in its bytes.
@@ -59,6 +78,20 @@ mod tests {
         assert_foreign!(exit);
         assert_foreign!(reply);
     }
+
+    #[test]
+    fn nobody_knows_what_is_wished_for_or_of_what_kind_it_is() {
+        let wish = foreign_wish(|mut context| context.set_host_name("conformance")).unwrap();
+        let context = wish.get_root::<context::Reader<'_>>().unwrap();
+        assert!(matches!(context.get_on_error(), Err(NotInSchema(MEMBER))));
+        assert_eq!(context.get_host_name().unwrap(), "conformance");
+        assert!(!context.get_debug() && !context.get_force());
+        let foreign = foreign_component().unwrap();
+        let component = foreign.get_root::<component::Reader<'_>>().unwrap();
+        assert!(matches!(component.which(), Err(NotInSchema(MEMBER))));
+        assert!(component.get_needs_communicator());
+    }
+
     #[test]
     fn nobody_knows_how_bad_it_is() {
         let foreign = foreign_severity().unwrap();

@@ -15,8 +15,8 @@ use packwire_schema::provisioner_capnp::{provision, provisioner};
 use packwire_schema::work_capnp::context;
 use serde_json::Value;
 
-use super::Diagnostic;
 use super::diagnostic::told;
+use super::{Diagnostic, foreign_wish};
 use crate::check::Stop;
 use crate::components::{Kind, Offered, offered, text};
 use crate::rig::{Attached, Rig};
@@ -63,6 +63,14 @@ pub(crate) enum Object {
 pub(crate) struct Prepared {
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) object: Option<Object>,
+}
+
+/// What a host wishes for where a build fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Cleanup,
+    /// Something that nobody knows.
+    Unknown,
 }
 
 /// What came of calling `prepare`.
@@ -153,7 +161,7 @@ impl Preparer {
 
     /// Calls `prepare` with any bytes as the configuration.
     pub(crate) async fn prepare(&self, rig: &Rig, config: &[u8]) -> Answer {
-        answer(rig, self.call(config, &rig.places().work, "")).await
+        answer(rig, self.call(config, &rig.places().work, "", Wish::Cleanup)).await
     }
 
     /// Calls `prepare` with many configurations, several at once, and answers in their order.
@@ -178,7 +186,8 @@ impl Preparer {
         config: &Value,
         directory: &Path,
     ) -> Result<Object, Stop> {
-        let answer = answer(rig, self.call(config.to_string().as_bytes(), directory, "run")).await;
+        let answer =
+            answer(rig, self.call(config.to_string().as_bytes(), directory, "run", Wish::Cleanup)).await;
         if let Some(object) = answer.given().and_then(|prepared| prepared.object.clone()) {
             return Ok(object);
         }
@@ -187,6 +196,16 @@ impl Preparer {
             self.title
         );
         session.plugin.lacks(expected, answer.told())
+    }
+
+    /// The same by a context that wishes for something that nobody knows where a build fails; it may be refused.
+    pub(crate) async fn prepare_by_unknown_wish(
+        &self,
+        rig: &Rig,
+        config: &Value,
+        directory: &Path,
+    ) -> Answer {
+        answer(rig, self.call(config.to_string().as_bytes(), directory, "run", Wish::Unknown)).await
     }
 
     /// The capability without its type, and the id of its interface.
@@ -201,15 +220,23 @@ impl Preparer {
         }
     }
 
-    fn call(&self, config: &[u8], directory: &Path, run: &str) -> Call {
+    fn call(&self, config: &[u8], directory: &Path, run: &str, wish: Wish) -> Call {
         macro_rules! call {
             ($client:expr, $object:ident, $has:ident, $take:ident) => {{
                 let mut request = $client.prepare_request();
                 let mut params = request.get();
                 params.set_config(capnp::text::Reader(config));
-                fill(params.init_context(), directory, run);
+                let filled = match wish {
+                    Wish::Cleanup => {
+                        fill(params.init_context(), directory, run);
+                        Ok(())
+                    }
+                    Wish::Unknown => foreign_wish(|context| fill(context, directory, run))
+                        .and_then(|context| params.set_context(context.get_root()?)),
+                };
                 let answer = request.send().promise;
                 async move {
+                    filled?;
                     let answer = answer.await?;
                     let answer = answer.get()?;
                     let diagnostics = Diagnostic::read_all(answer.get_diagnostics()?)?;

@@ -56,6 +56,7 @@ impl build::Server for Build {
         let fault = self.green.manner.fault();
         match (&ended, fault) {
             (Ended::Done, _) | (Ended::Cancelled, Some(Fault::CancelLeaks)) => self.keep(),
+            (Ended::Failed(_), _) if self.config.stays => self.keep(),
             _ => self.discard(),
         }
         self.settle().await;
@@ -135,7 +136,13 @@ impl Build {
         let mut request = lent.get_environment()?.communicator_request();
         request.get().set_type("ssh");
         request.get().set_config("{}");
-        Ok(Some(request.send().promise.await?.get()?.get_communicator()?))
+        let answer = request.send().promise.await?;
+        let answer = answer.get()?;
+        if self.is_granted(answer.get_diagnostics()?)? {
+            answer.get_communicator().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     async fn call_hook(
@@ -207,8 +214,23 @@ impl Build {
     ) -> Result<(), capnp::Error> {
         let mut request = lent.get_environment()?.remember_request();
         request.get().set_entry(path);
-        *self.entry.borrow_mut() = request.send().promise.await?.get()?.get_entry().ok();
+        let answer = request.send().promise.await?;
+        let answer = answer.get()?;
+        self.is_granted(answer.get_diagnostics()?)?;
+        *self.entry.borrow_mut() = answer.get_entry().ok();
         Ok(())
+    }
+
+    /// Whether a service was granted. Whatever is not a warning is an error, except where that is the fault.
+    fn is_granted(&self, told: struct_list::Reader<'_, diagnostic::Owned>) -> Result<bool, capnp::Error> {
+        let unknown = |one: diagnostic::Reader<'_>| one.get_severity().is_err();
+        if self.green.manner.commits(Fault::UnknownRefusalAsGrant) && told.iter().any(unknown) {
+            return Ok(false);
+        }
+        match told.iter().find(|one| one.get_severity() != Ok(Severity::Warning)) {
+            Some(one) => Err(capnp::Error::failed(one.get_summary()?.to_string()?)),
+            None => Ok(true),
+        }
     }
 
     /// The file is gone now, or it stays.

@@ -40,6 +40,9 @@ pub(crate) struct Config {
     pub(crate) file: Option<String>,
     #[serde(default)]
     pub(crate) password: Option<String>,
+    /// Whether the half-made stays: never, unless that is the fault.
+    #[serde(skip)]
+    pub(crate) stays: bool,
 }
 
 /// The largest number that may be written.

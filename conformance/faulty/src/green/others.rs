@@ -199,6 +199,15 @@ fn asked_for(arguments: &[String]) -> i32 {
     }
 }
 
+/// Asks what else there is, and of which kinds.
+async fn look_around(lent: command::run_params::Reader<'_>) -> Result<(), capnp::Error> {
+    let answer = lent.get_components()?.list_request().send().promise.await?;
+    for one in answer.get()?.get_components()? {
+        one.which()?;
+    }
+    Ok(())
+}
+
 /// Says its arguments, and ends as they ask.
 pub(crate) struct Command(pub(crate) Green);
 
@@ -210,6 +219,7 @@ impl command::Server for Command {
     ) -> Result<(), capnp::Error> {
         self.0.greet().await?;
         let lent = params.get()?;
+        let fault = self.0.manner.fault();
         let mut lines = Vec::new();
         for argument in lent.get_args()?.iter() {
             let argument = argument?.to_str()?.to_owned();
@@ -217,6 +227,11 @@ impl command::Server for Command {
                 Some(Fault::ShellSplitsArgs) => lines.extend(argument.split_whitespace().map(str::to_owned)),
                 _ => lines.push(argument),
             }
+        }
+        match look_around(lent).await {
+            Err(error) if fault == Some(Fault::ThrowsAtUnknownKind) => return Err(error),
+            // What it does not know is nothing to it.
+            _ => {}
         }
         let status = asked_for(&lines);
         let config = prepare::respelt(self.0, Config { lines, ..Config::default() });

@@ -73,7 +73,10 @@ pub(super) fn read(green: Green, text: &[u8], context: context::Reader<'_>) -> R
     let fault = green.manner.fault();
     before(fault, text, context)?;
     let verdict = match Config::read(text) {
-        Ok(config) => Verdict { problems: config.remarks(), config: Some(config) },
+        Ok(mut config) => {
+            config.stays = fault == Some(Fault::UnknownWishAsAbort) && context.get_on_error().is_err();
+            Verdict { problems: config.remarks(), config: Some(config) }
+        }
         Err(problems) => Verdict { config: None, problems },
     };
     if let (Some(Fault::GlobalConfig), Some(config)) = (fault, &verdict.config) {

@@ -123,12 +123,42 @@ async fn run(
     stop: &cancellation::Client,
 ) -> Result<Ended, capnp::Error> {
     for line in &config.commands {
-        match command(machine, fault, line, ui, stop).await? {
+        let ended = match line.as_str() {
+            "tunnel" => tunnel(machine, fault, stop).await?,
+            line => command(machine, fault, line, ui, stop).await?,
+        };
+        match ended {
             Ended::Done => {}
             other => return Ok(other),
         }
     }
     Ok(Ended::Done)
+}
+
+/// Sends a word from the machine to somebody else, and takes what comes back for nothing.
+async fn tunnel(
+    machine: &communicator::Client,
+    fault: Option<Fault>,
+    stop: &cancellation::Client,
+) -> Result<Ended, capnp::Error> {
+    let mut request = machine.dial_request();
+    request.get().set_host("192.0.2.2");
+    request.get().set_port(7);
+    let answer = request.send().promise.await?;
+    let mut request = answer.get()?.get_tunnel()?.run_request();
+    request.get().set_incoming(capnp_rpc::new_client(Nothing));
+    request.get().set_cancellation(passed_on(fault, stop));
+    let ran = request.send().promise;
+    let outgoing = answer.get()?.get_outgoing()?;
+    put(&outgoing, b"hello").await?;
+    drop(outgoing.end_request().send().promise.await?);
+    let ran = ran.await?;
+    Ok(match ran.get()?.get_outcome()?.which() {
+        Ok(outcome::Done(())) => Ended::Done,
+        Ok(outcome::Cancelled(())) => Ended::Cancelled,
+        Err(_) if fault == Some(Fault::UnknownEndOfTunnelAsDefault) => Ended::Done,
+        _ => Ended::Failed(Problem::at("", "the tunnel broke")),
+    })
 }
 
 async fn command(
@@ -223,6 +253,36 @@ async fn put(content: &byte_stream::Client, bytes: &[u8]) -> Result<(), capnp::E
     let mut request = content.write_request();
     request.get().set_bytes(bytes);
     request.send().promise.await.map(drop)
+}
+
+/// Takes whatever comes.
+struct Nothing;
+
+impl byte_stream::Server for Nothing {
+    async fn write(
+        self: Rc<Self>,
+        _params: byte_stream::WriteParams,
+        _results: byte_stream::WriteResults,
+    ) -> Result<(), capnp::Error> {
+        Ok(())
+    }
+
+    async fn end(
+        self: Rc<Self>,
+        _params: byte_stream::EndParams,
+        mut results: byte_stream::EndResults,
+    ) -> Result<(), capnp::Error> {
+        results.get().init_outcome().set_done(());
+        Ok(())
+    }
+
+    async fn abort(
+        self: Rc<Self>,
+        _params: byte_stream::AbortParams,
+        _results: byte_stream::AbortResults,
+    ) -> Result<(), capnp::Error> {
+        Ok(())
+    }
 }
 
 /// Shows what a command prints.

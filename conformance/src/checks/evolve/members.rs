@@ -3,7 +3,7 @@
 use crate::check::{Checked, Stop};
 use crate::components::Kind;
 use crate::rig::{Answer, Manners, Rig};
-use crate::stage::{Actor, Cast, Ending, HookAnswer, Opened, Outcome, Stage};
+use crate::stage::{Actor, Cast, Ending, HookAnswer, Offer, Opened, Outcome, Services, Stage};
 
 use super::ENDS;
 
@@ -25,6 +25,7 @@ const TOLD: &[Kind] = &[
     Kind::PostProcessor,
     Kind::DataSource,
     Kind::Hook,
+    Kind::Command,
     Kind::Communicator,
 ];
 
@@ -36,14 +37,17 @@ enum Place {
     Command,
     Transfer,
     Question,
+    Tunnel,
 }
 
 impl Place {
     /// Where a component may meet it.
     fn of(actor: &Actor) -> Vec<Self> {
         let mut places = match actor.kind {
-            Kind::Builder => vec![Self::Hook, Self::Severity, Self::Command, Self::Transfer],
-            Kind::Provisioner | Kind::Hook => vec![Self::Command, Self::Transfer],
+            Kind::Builder => {
+                vec![Self::Hook, Self::Severity, Self::Command, Self::Transfer, Self::Tunnel]
+            }
+            Kind::Provisioner | Kind::Hook => vec![Self::Command, Self::Transfer, Self::Tunnel],
             _ => Vec::new(),
         };
         places.extend(actor.part.asks.as_ref().map(|_| Self::Question));
@@ -57,6 +61,7 @@ impl Place {
             Self::Command => stage.ending.set(Ending::Foreign),
             Self::Transfer => stage.foreign_transfers.set(true),
             Self::Question => stage.foreign_replies.set(true),
+            Self::Tunnel => stage.foreign_tunnels.set(true),
         }
     }
 
@@ -71,6 +76,7 @@ impl Place {
                 count("ByteStream.end") + downloads
             }
             Self::Question => count("Ui.ask"),
+            Self::Tunnel => count("Tunnel.run"),
         }
     }
 
@@ -81,6 +87,7 @@ impl Place {
             Self::Command => "fails when a command ends in a way that it does not know",
             Self::Transfer => "fails when what it sends or fetches ends in a way that it does not know",
             Self::Question => "fails when its question is answered in a way that it does not know",
+            Self::Tunnel => "fails when a tunnel ends in a way that it does not know",
         }
     }
 }
@@ -89,14 +96,19 @@ impl Place {
 pub(super) async fn unknown_variant(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, TOLD).await?;
     for actor in &cast.actors {
-        let mut tried = false;
+        let mut tried = refused_services(rig, &cast, actor).await?;
         for place in Place::of(actor) {
             tried |= run_told(rig, &cast, actor, place).await?;
         }
+        tried |= match actor.kind {
+            Kind::Builder => unknown_wish(rig, &cast, actor).await?,
+            Kind::Command => unknown_components(rig, &cast, actor).await?,
+            _ => false,
+        };
         if actor.kind == Kind::Communicator {
             outputs(rig, &cast, actor).await?;
         } else if !tried {
-            cast.lacks(actor, "run with a hook, a command, a transfer or a question");
+            cast.lacks(actor, "run that is told anything of this kind");
         }
     }
     cast.over()
@@ -114,6 +126,78 @@ async fn run_told(rig: &Rig, cast: &Cast, actor: &Actor, place: Place) -> Result
         cast.saw(actor, place.promise(), outcome.is_failure(), outcome.told());
     }
     Ok(told)
+}
+
+/// The services that were given in a run, or asked for.
+const SERVICES: &[&str] = &[
+    "Environment.communicator",
+    "Environment.cache",
+    "Environment.remember",
+    "Environment.tempDir",
+    "Environment.port",
+    "Environment.serve",
+    "Environment.keyPair",
+];
+
+/// One run that is given no service, with a reason that nobody knows; answers whether it cannot go on without them.
+async fn refused_services(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<bool, Stop> {
+    let run = async |services| {
+        let stage = actor.stage(rig)?;
+        stage.services.set(services);
+        let outcome = actor.runs(rig, &cast.session, &stage).await?.outcome;
+        let asked = SERVICES.iter().any(|name| stage.diary.count(name) > 0);
+        Ok::<_, Stop>((asked, outcome))
+    };
+    // Who can do without them may do so here, too.
+    let (asked, outcome) = run(Services::Refused).await?;
+    if !asked || !outcome.is_failure() {
+        return Ok(false);
+    }
+    let (asked, outcome) = run(Services::ForeignSeverity).await?;
+    if asked {
+        let promise = "fails when it is refused a service with a severity that it does not know";
+        cast.saw(actor, promise, outcome.is_failure(), outcome.told());
+    }
+    Ok(asked)
+}
+
+/// A build that fails where nobody knows what becomes of the half-made; answers whether it came to that.
+async fn unknown_wish(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<bool, Stop> {
+    let Offer::Prepares(preparer) = &actor.offer else { return Ok(false) };
+    let stage = actor.stage(rig)?;
+    stage.provisioning.set(HookAnswer::Failed);
+    let config = stage.filled(&actor.good());
+    let answer = preparer.prepare_by_unknown_wish(rig, &config, &stage.directory).await;
+    let Some(object) = answer.given().and_then(|prepared| prepared.object.clone()) else {
+        let promise = "refuses an `onError` that it does not know, or takes it for `cleanup`";
+        cast.saw(actor, promise, answer.refuses(), answer.told());
+        return Ok(true);
+    };
+    let running = object.start(rig, &stage).map_err(|error| Stop::rig("a run cannot begin", error))?;
+    let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
+    if stage.diary.count("Hook.run") == 0 {
+        return Ok(false);
+    }
+    let promise = "fails with its provisioning by an `onError` that it does not know";
+    cast.saw(actor, promise, outcome.is_failure(), outcome.told());
+    if let Some(clean) = actor.is_clean(&stage) {
+        let promise = "leaves nothing when it fails by an `onError` that it does not know";
+        cast.saw(actor, promise, clean, actor.probed(&stage, clean));
+    }
+    Ok(true)
+}
+
+/// A command that asks what components there are; answers whether it did.
+async fn unknown_components(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<bool, Stop> {
+    let stage = actor.stage(rig)?;
+    stage.foreign_components.set(true);
+    let outcome = actor.runs(rig, &cast.session, &stage).await?.outcome;
+    let asked = stage.diary.count("Components.list") + stage.diary.count("Components.find") > 0;
+    if asked {
+        let promise = "ends with a status where a component is of a kind that it does not know";
+        cast.saw(actor, promise, matches!(outcome, Outcome::Status(_)), outcome.told());
+    }
+    Ok(asked)
 }
 
 /// What a machine of the plugin's sends ends in a way that nobody knows.
