@@ -87,7 +87,13 @@ class Communicator(unittest.TestCase):
                 [("a", tarfile.FIFOTYPE, "")],
                 [("a", directory, ""), ("b", tarfile.LNKTYPE, "../a")],
                 # Where the first `a` is looked through, the second `b` leads to the parent of the directory.
-                [("a", link, "."), ("b", link, "a/a/.."), ("b/o", file, ""), ("a", directory, ""), ("b", directory, "")],
+                [
+                    ("a", link, "."),
+                    ("b", link, "a/a/.."),
+                    ("b/o", file, ""),
+                    ("a", directory, ""),
+                    ("b", directory, ""),
+                ],
             ):
                 outcome = await self.unpack(machine, "into", archive(entries))
                 self.assertEqual(outcome.which(), "failed", entries)
