@@ -56,8 +56,8 @@ def tell(outcome: Any, field: str, problems: Iterable[Problem]) -> None:
 
 
 def heard(diagnostics: Any, path: str = "") -> list[Problem]:
-    """The errors among diagnostics of somebody else, about the place `path` of this configuration."""
-    return [Problem(each.summary, path, each.detail) for each in diagnostics if enumerant(each.severity) == "error"]
+    """The diagnostics of somebody else that are no warnings, about the place `path` of this configuration."""
+    return [Problem(each.summary, path, each.detail) for each in diagnostics if enumerant(each.severity) != "warning"]
 
 
 def reason(problem: OSError) -> str:

@@ -100,16 +100,20 @@ class Progress(ui.Progress.Server):
 
 
 class Environment(environment.Environment.Server):
-    """Lends a directory, and writes a ledger."""
+    """Lends a directory, and writes a ledger; with a severity that it `refuses` with, it writes nothing."""
 
     def __init__(self, temporary):
-        self.temporary, self.ledger = temporary, {}
+        self.temporary, self.ledger, self.refuses = temporary, {}, None
 
     async def tempDir(self, _context, **_):
         _context.results.path, _context.results.lease = tempfile.mkdtemp(dir=self.temporary), Lease()
 
     async def remember(self, entry, _context, **_):
-        _context.results.entry = Entry(self.ledger, entry)
+        if self.refuses:
+            diagnostic = _context.results.init("diagnostics", 1)[0]
+            diagnostic.severity, diagnostic.summary = self.refuses, "the disk is full"
+        else:
+            _context.results.entry = Entry(self.ledger, entry)
 
 
 class Lease(environment.Lease.Server):

@@ -55,6 +55,14 @@ class Builder(unittest.TestCase):
         self.assertEqual(summaries(outcome), [f"{host.work}/{'a' * 300}: File name too long"])
 
     @in_session
+    async def test_nothing_is_made_that_the_ledger_refuses_even_in_a_way_that_nobody_knows(self, host, _):
+        for severity in ("error", "unset"):
+            host.environment.refuses, hook = severity, Hook()
+            outcome = await self.build(host, hook, {})
+            told = ["the host could not remember what is going to be made", "the disk is full"]
+            self.assertEqual((summaries(outcome), hook.events, self.files(host)), (told, [], []))
+
+    @in_session
     async def test_failed_provisioning_is_cleaned_up_unless_the_user_wants_to_see_it(self, host, _):
         async def story(_machine):
             return "failed"
