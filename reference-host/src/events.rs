@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use packwire_wire::{
     Diagnostic, HookLent, OfferedCancellation, OfferedCommunicator, OfferedUi, Outcome, RemoteCapability,
-    RemoteCommunicator, RemoteUi, limits,
+    RemoteCommunicator, RemoteUi,
 };
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::catalog::Kind;
 use crate::failure::Failure;
-use crate::grace::within_grace;
 use crate::prepare::ReadyHook;
 use crate::services::{Services, lend_on};
 use crate::ui::BuildUi;
@@ -162,10 +162,10 @@ impl Events {
             cancellation: OfferedCancellation::from(stop),
         };
         let run = remote.run(event.as_str(), lent);
-        let ran = within_grace(run, &self.0.cancelled, limits::CLEAN_UP, self.0.ui.heard()).await;
+        let ran = running.run_until(Kind::Hook, run, &self.0.cancelled, self.0.ui.heard()).await;
         services.close().await;
         match ran {
-            None => Err(Failure::Stuck { who, grace: limits::CLEAN_UP.as_secs() }),
+            None => Err(Failure::Stuck { who, grace: running.grace(Kind::Hook).as_secs() }),
             Some(Ok(Outcome::Done)) => Ok(()),
             Some(Ok(Outcome::Failed(diagnostics))) => Err(Failure::said(&who, diagnostics)),
             Some(Ok(Outcome::Cancelled)) => Err(Failure::Cancelled),

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod command;
 pub mod exit;
 pub mod failure;
+pub mod grace;
 pub mod ledger;
 pub mod log;
 pub mod places;
@@ -18,7 +19,6 @@ pub mod template;
 pub mod ui;
 
 mod events;
-mod grace;
 mod lock;
 mod provision;
 mod spell;

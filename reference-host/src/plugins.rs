@@ -3,21 +3,23 @@
 //! A plugin is started when it is needed first, and again when it died: what was prepared in the dead process is
 //! prepared again in the new one, and only the calls that were open in it have failed.
 
+mod patience;
+mod running;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use packwire_wire::Room;
 use packwire_wire::process::{Attached, Departure, Launch, LogLine, LogSink, NotAttached, Offer, Program};
-use packwire_wire::{Broken, Component, Hello, RemoteCapability, Room};
-use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{Kind, Naming, PluginCommand};
+use crate::catalog::PluginCommand;
 use crate::log::{Level, Log};
+pub use patience::Patience;
+pub use running::Running;
 
 /// Everything that plugin processes are started with, and those that were.
 pub struct Plugins {
@@ -25,6 +27,7 @@ pub struct Plugins {
     environment: Vec<(OsString, OsString)>,
     directory: PathBuf,
     log: Arc<Log>,
+    patience: Patience,
     known: Mutex<BTreeMap<PluginCommand, Arc<Plugin>>>,
 }
 
@@ -34,7 +37,10 @@ pub struct Plugin {
     command: PluginCommand,
     launch: Launch,
     room: Room,
+    patience: Patience,
     state: tokio::sync::Mutex<State>,
+    /// Each ends a process when its link is lost.
+    burials: Mutex<JoinSet<()>>,
 }
 
 /// How far a plugin came.
@@ -46,17 +52,6 @@ enum State {
     Started(Arc<Running>),
     /// It never attached. It is not tried again: each use would wait as long, and learn the same.
     Unusable(PluginFailure),
-}
-
-/// A process of a plugin that has attached.
-pub struct Running {
-    name: String,
-    command: PluginCommand,
-    id: u32,
-    hello: Hello<RemoteCapability>,
-    gone: CancellationToken,
-    attached: Mutex<Option<Attached>>,
-    departure: OnceCell<Departure>,
 }
 
 /// A plugin that could not be used, or broke: its name, what happened, and the last lines of its log.
@@ -81,8 +76,9 @@ impl Plugins {
         environment: Vec<(OsString, OsString)>,
         directory: PathBuf,
         log: Arc<Log>,
+        patience: Patience,
     ) -> Self {
-        Self { room, environment, directory, log, known: Mutex::default() }
+        Self { room, environment, directory, log, patience, known: Mutex::default() }
     }
 
     /// The plugin of this command.
@@ -107,12 +103,14 @@ impl Plugins {
             command: command.clone(),
             launch,
             room: self.room.clone(),
+            patience: self.patience.clone(),
             state: tokio::sync::Mutex::default(),
+            burials: Mutex::default(),
         }
     }
 
-    /// Tells every plugin to leave, all at once, and ends what has not left within `grace`.
-    pub async fn leave(&self, grace: Duration) {
+    /// Tells every plugin to leave, all at once, and ends what has not left within its grace.
+    pub async fn leave(&self) {
         let known: Vec<_> = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *known).into_values().collect()
@@ -120,7 +118,7 @@ impl Plugins {
         let mut leaving = JoinSet::new();
         for plugin in known {
             let log = self.log.clone();
-            let _handle = leaving.spawn(async move { plugin.leave(grace, &log).await });
+            let _handle = leaving.spawn(async move { plugin.leave(&log).await });
         }
         drop(leaving.join_all().await);
     }
@@ -166,15 +164,12 @@ impl Plugin {
             Ok(attached) => attached,
             Err(why) => return Err(self.failed_to_start(&mut state, &why)),
         };
-        let fresh = Arc::new(Running {
-            name: self.name.clone(),
-            command: self.command.clone(),
-            id: attached.id(),
-            hello: attached.hello().clone(),
-            gone: attached.gone(),
-            attached: Mutex::new(Some(attached)),
-            departure: OnceCell::new(),
-        });
+        let fresh = Arc::new(Running::new(&self.name, self.command.clone(), attached, self.patience.clone()));
+        let (buried, mut burials) = (fresh.clone(), self.burials());
+        // What others have left behind is gone by now, or on its way.
+        while burials.try_join_next().is_some() {}
+        let _handle = burials.spawn(async move { buried.bury_when_lost().await });
+        drop(burials);
         *state = State::Started(fresh.clone());
         Ok(fresh)
     }
@@ -219,103 +214,22 @@ impl Plugin {
         if let Ok(mut state) = self.state.try_lock()
             && let State::Started(running) = std::mem::take(&mut *state)
         {
-            drop(running.take_attached());
+            running.end();
         }
     }
 
-    async fn leave(&self, grace: Duration, log: &Log) {
-        let State::Started(running) = std::mem::take(&mut *self.state.lock().await) else { return };
-        let Some(attached) = running.take_attached() else { return };
-        let Departure { ended, .. } = attached.leave(grace).await;
-        log.say(Level::Debug, &format!("plugin {} {ended}", self.name));
-    }
-}
-
-impl Running {
-    /// What the plugin said of itself.
-    #[must_use]
-    pub fn hello(&self) -> &Hello<RemoteCapability> {
-        &self.hello
-    }
-
-    /// How it was started.
-    #[must_use]
-    pub fn command(&self) -> &PluginCommand {
-        &self.command
-    }
-
-    /// The id of the process.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.id
-    }
-
-    /// Whether the process can be called no more.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.gone.is_cancelled()
-    }
-
-    /// The same for one that may be about to go.
-    pub async fn is_gone_within(&self, time: Duration) -> bool {
-        tokio::time::timeout(time, self.gone.cancelled()).await.is_ok()
-    }
-
-    /// Ends what is left of a process that can be called no more, and waits until it has ended.
-    pub async fn buried(&self) {
-        self.departure().await;
-    }
-
-    /// The component that a template means by `name`: the one of that name, or the only one of its kind.
-    ///
-    /// # Errors
-    /// There is none, or none of that name among several.
-    pub fn component(&self, kind: Kind, name: &str) -> Result<&Component<RemoteCapability>, PluginFailure> {
-        let of_kind = || self.hello.components.iter().filter(|component| component.kind() == kind);
-        let mut others = of_kind();
-        let named = of_kind().find(|component| component.name == name);
-        match (named, others.next(), others.next()) {
-            (Some(component), ..) => Ok(component),
-            (None, Some(component), None) if !self.tells_by_name(kind, name) => Ok(component),
-            (None, None, _) => Err(self.failure(format!("it offers no {kind}"))),
-            (None, Some(_), _) => {
-                let names: Vec<_> = of_kind().map(|component| component.name.as_str()).collect();
-                Err(self.failure(format!("it offers no {kind} `{name}`, but {}", names.join(", "))))
-            }
+    async fn leave(&self, log: &Log) {
+        if let State::Started(running) = std::mem::take(&mut *self.state.lock().await)
+            && let Some(ended) = running.leave().await
+        {
+            log.say(Level::Debug, &format!("plugin {} {ended}", self.name));
         }
+        // Those whose link was lost before have their time, too.
+        let burials = std::mem::take(&mut *self.burials());
+        drop(burials.join_all().await);
     }
 
-    /// Whether it was found because it may offer something of this very name: then nothing else is meant by it.
-    fn tells_by_name(&self, kind: Kind, name: &str) -> bool {
-        let naming = Naming::of_file(&self.name);
-        naming.is_some_and(|naming| matches!(naming, Naming::Family { .. }) && naming.may_offer(kind, name))
-    }
-
-    /// Why a call to this process has no answer: what it did against the protocol, or how it died.
-    pub async fn explain(&self, broken: Broken) -> PluginFailure {
-        if !broken.is_link_lost() {
-            return self.failure(broken.to_string());
-        }
-        let Departure { ended, last_lines } = self.departure().await;
-        let what = format!("it {ended} during `{}`", broken.call);
-        PluginFailure { plugin: self.name.clone(), what, last_lines, hint: None }
-    }
-
-    async fn departure(&self) -> Departure {
-        let look = || async {
-            match self.take_attached() {
-                Some(attached) => attached.post_mortem().await,
-                None => Departure { ended: packwire_wire::process::Ended::Unknown, last_lines: Vec::new() },
-            }
-        };
-        self.departure.get_or_init(look).await.clone()
-    }
-
-    fn take_attached(&self) -> Option<Attached> {
-        self.attached.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn failure(&self, what: String) -> PluginFailure {
-        PluginFailure { plugin: self.name.clone(), what, last_lines: Vec::new(), hint: None }
+    fn burials(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.burials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

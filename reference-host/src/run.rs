@@ -6,18 +6,15 @@ mod post_process;
 use std::sync::Arc;
 use std::time::Instant;
 
-use packwire_wire::{
-    ArtifactInfo, BuildLent, BuildOutcome, Built, Context, OfferedHook, RemoteArtifact, limits,
-};
+use packwire_wire::{ArtifactInfo, BuildLent, BuildOutcome, Built, Context, OfferedHook, RemoteArtifact};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Kind};
 use crate::events::{self, Events};
 use crate::failure::Failure;
-use crate::grace::within_grace;
 use crate::plugins::{Plugins, Running};
 use crate::prepare::{Ready, ReadyBuild, Taken};
 use crate::provision::{Around, Provisioning, generated_data};
@@ -129,10 +126,10 @@ impl Run {
         let taken = builder.take(learned, ui).await;
         let Taken { running, prepared, user } = taken.map_err(|refusal| Failure::refused(&who, refusal))?;
         services.used_by(user);
-        let built = within_grace(prepared.run(lent), cancelled, limits::CLEAN_UP_BUILDER, ui.heard()).await;
+        let built = running.run_until(Kind::Builder, prepared.run(lent), cancelled, ui.heard()).await;
         services.close().await;
         let built = match built {
-            None => return Err(Failure::Stuck { who, grace: limits::CLEAN_UP_BUILDER.as_secs() }),
+            None => return Err(Failure::Stuck { who, grace: running.grace(Kind::Builder).as_secs() }),
             Some(Ok(built)) => built,
             Some(Err(broken)) => return Err(Failure::Broken { who, why: running.explain(broken).await }),
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use packwire_wire::{Context, HostCommandLent, OfferedComponents, OnError, RemoteCapability, limits};
+use packwire_wire::{Context, HostCommandLent, OfferedComponents, OnError, RemoteCapability};
 use tokio_util::sync::CancellationToken;
 
 use super::components::Found;
@@ -14,7 +14,6 @@ use crate::catalog::{Catalog, Kind, PluginCommand};
 use crate::cli::Args;
 use crate::exit::ExitCode;
 use crate::failure::Failure;
-use crate::grace::within_grace;
 use crate::ledger::{Maker, ProcessId, RunRecord};
 use crate::plugins::{PluginFailure, Plugins};
 use crate::report::{Report, Reported};
@@ -107,10 +106,10 @@ impl Desk {
             components: OfferedComponents::new(Found::new(catalog.clone(), plugins, self.err.clone())),
             cancellation: cancelled.clone(),
         };
-        let ran = within_grace(remote.run(lent), cancelled, limits::CLEAN_UP, ui.heard()).await;
+        let ran = running.run_until(Kind::Command, remote.run(lent), cancelled, ui.heard()).await;
         services.close().await;
         match ran {
-            None => Err(Failure::Stuck { who, grace: limits::CLEAN_UP.as_secs() }.into()),
+            None => Err(Failure::Stuck { who, grace: running.grace(Kind::Command).as_secs() }.into()),
             Some(Err(broken)) => Err(Failure::Broken { who, why: running.explain(broken).await }.into()),
             Some(Ok(status)) => u8::try_from(status).map_err(|_| {
                 Failure::bug(&who, &format!("its exit status is {status}, and 255 is the highest")).into()

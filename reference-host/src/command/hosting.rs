@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use packwire_wire::process::passed_on;
-use packwire_wire::{Context, OnError, Room, limits};
+use packwire_wire::{Context, OnError, Room};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -16,8 +16,9 @@ use super::plugins::{Described, Description, listed};
 use super::{Desk, Failed, Planned};
 use crate::cli::{self, Build};
 use crate::failure::Failure;
+use crate::grace::Graces;
 use crate::plan::{Plan, PlanError};
-use crate::plugins::{Plugins, Running};
+use crate::plugins::{Patience, Plugins, Running};
 use crate::prepare::{Ready, Remark, Schemas};
 use crate::report::{Report, remarked};
 use crate::run::{NotFound, Run, look_up, run};
@@ -154,7 +155,7 @@ impl Desk {
     /// The same for work that is called `what`, where interrupts are told on `terminal`.
     pub(super) fn host_of<T>(
         &self,
-        terminal: &Terminal,
+        terminal: &Arc<Terminal>,
         what: &str,
         environment: Vec<(OsString, OsString)>,
         cancelled: &CancellationToken,
@@ -167,10 +168,15 @@ impl Desk {
             Failed
         })?;
         let directory = self.invocation.directory.clone();
-        let plugins = Arc::new(Plugins::new(room, environment, directory, self.log.clone()));
+        let patience = Patience {
+            graces: Graces::default(),
+            terminal: terminal.clone(),
+            interrupted: cancelled.clone(),
+        };
+        let plugins = Arc::new(Plugins::new(room, environment, directory, self.log.clone(), patience));
         let whole = async {
             let done = work(plugins.clone()).await;
-            plugins.leave(limits::LEAVE_WITHIN).await;
+            plugins.leave().await;
             done
         };
         let done = runtime.block_on(async {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use packwire_wire::{Diagnostic, Outcome, ProvisionLent, RemoteProvision, limits};
+use packwire_wire::{Diagnostic, Outcome, ProvisionLent, RemoteProvision};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::Provisioning;
+use crate::catalog::Kind;
 use crate::events::Scene;
 use crate::failure::Failure;
-use crate::grace::within_grace;
 use crate::prepare::{ReadyProvisioner, Taken};
 use crate::services::Services;
 use crate::ui::BuildUi;
@@ -81,10 +81,10 @@ impl Provisioning {
         services.used_by(user);
         let lent = self.lent(machine, &services, stop.clone());
         let run = async { provision.run(lent).await };
-        let ran = within_grace(run, &stop, limits::CLEAN_UP, self.0.around.ui.heard()).await;
+        let ran = running.run_until(Kind::Provisioner, run, &stop, self.0.around.ui.heard()).await;
         services.close().await;
         let outcome = match ran {
-            None => return Err(Failure::Stuck { who, grace: limits::CLEAN_UP.as_secs() }),
+            None => return Err(Failure::Stuck { who, grace: running.grace(Kind::Provisioner).as_secs() }),
             Some(Ok(outcome)) => outcome,
             Some(Err(broken)) => return Err(Failure::Broken { who, why: running.explain(broken).await }),
         };

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use packwire_wire::{QueryLent, QueryOutcome, limits};
+use packwire_wire::{QueryLent, QueryOutcome};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::Run;
+use crate::catalog::Kind;
 use crate::failure::Failure;
-use crate::grace::within_grace;
 use crate::plan::{check_config, secrets_of};
 use crate::prepare::{ReadyData, Taken};
 use crate::template::{Data, Learned, Source, Word, read_json};
@@ -82,10 +82,10 @@ impl Run {
             environment: services.offer(),
             cancellation: stop.clone(),
         };
-        let ran = within_grace(query.run(lent), &stop, limits::CLEAN_UP, ui.heard()).await;
+        let ran = running.run_until(Kind::DataSource, query.run(lent), &stop, ui.heard()).await;
         services.close().await;
         let outcome = match ran {
-            None => return Err(Failure::Stuck { who, grace: limits::CLEAN_UP.as_secs() }),
+            None => return Err(Failure::Stuck { who, grace: running.grace(Kind::DataSource).as_secs() }),
             Some(Ok(outcome)) => outcome,
             Some(Err(broken)) => return Err(Failure::Broken { who, why: running.explain(broken).await }),
         };

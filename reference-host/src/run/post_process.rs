@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use packwire_wire::{
     Artifact, ArtifactDestroy, ArtifactInfo, InputFate, OfferedArtifact, Outcome, PostProcessLent,
-    PostProcessOutcome, RemoteArtifact, limits,
+    PostProcessOutcome, RemoteArtifact,
 };
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use crate::catalog::Kind;
 use crate::events::{Part, Scene};
 use crate::failure::Failure;
-use crate::grace::within_grace;
 use crate::plugins::Running;
 use crate::prepare::{ReadyPostProcessor, Taken};
 use crate::provision::Around;
@@ -189,10 +189,10 @@ impl PostProcessing<'_> {
             environment: services.offer(),
             cancellation: stop.clone(),
         };
-        let ran = within_grace(prepared.run(lent), &stop, limits::CLEAN_UP_BUILDER, ui.heard()).await;
+        let ran = running.run_until(Kind::PostProcessor, prepared.run(lent), &stop, ui.heard()).await;
         services.close().await;
         let outcome = match ran {
-            None => return Err(Failure::Stuck { who, grace: limits::CLEAN_UP_BUILDER.as_secs() }),
+            None => return Err(Failure::Stuck { who, grace: running.grace(Kind::PostProcessor).as_secs() }),
             Some(Ok(outcome)) => outcome,
             Some(Err(broken)) => return Err(Failure::Broken { who, why: running.explain(broken).await }),
         };

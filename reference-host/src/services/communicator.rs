@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use packwire_wire::{
-    CommandIo, Communicator, CommunicatorInfo, Diagnostic, Exit, FileInfo, OfferedCancellation, Outcome,
-    RemoteCancellation, RemoteCommand, RemoteCommunicator, StreamReceiver, StreamSender, TunnelIo, pipe,
+    Broken, CommandIo, Communicator, CommunicatorInfo, Diagnostic, Exit, FileInfo, OfferedCancellation,
+    Outcome, RemoteCancellation, RemoteCommand, RemoteCommunicator, StreamReceiver, StreamSender, TunnelIo,
+    pipe,
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::catalog::Kind;
 use crate::grace::stalled;
 use crate::plugins::Running;
 
@@ -80,7 +82,15 @@ async fn carry_output(from: StreamReceiver, to: StreamSender, cancelled: Cancell
 }
 
 impl Wrapped {
-    async fn told(&self, broken: packwire_wire::Broken) -> String {
+    /// A run of the component, for which its process has time when the link is lost.
+    async fn counted<T>(&self, run: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
+        match &self.running {
+            Some(running) => running.run(Kind::Communicator, run).await,
+            None => run.await,
+        }
+    }
+
+    async fn told(&self, broken: Broken) -> String {
         match &self.running {
             Some(running) => running.explain(broken).await.to_string(),
             None => broken.to_string(),
@@ -88,11 +98,7 @@ impl Wrapped {
     }
 
     /// An upload of ours that ends as the component's does.
-    async fn forward(
-        &self,
-        sender: Result<StreamSender, packwire_wire::Broken>,
-        content: StreamReceiver,
-    ) -> Outcome {
+    async fn forward(&self, sender: Result<StreamSender, Broken>, content: StreamReceiver) -> Outcome {
         match sender {
             Ok(sender) => carry(content, sender).await,
             Err(broken) => Outcome::failed(self.told(broken).await),
@@ -119,7 +125,7 @@ impl Communicator for Wrapped {
             tokio::spawn(carry_output(output, stdout, cancelled.clone())),
             tokio::spawn(carry_output(errors, stderr, cancelled.clone())),
         ];
-        let exit = process.run(out, err, OfferedCancellation::from(cancelled)).await;
+        let exit = self.counted(process.run(out, err, OfferedCancellation::from(cancelled))).await;
         for carried in carrying {
             drop(carried.await);
         }
@@ -183,7 +189,7 @@ impl Communicator for Wrapped {
         let (offered, received) = pipe();
         let feeding = tokio::spawn(carry(outgoing, remote_outgoing));
         let carrying = tokio::spawn(carry_output(received, incoming, cancellation.token().clone()));
-        let outcome = tunnel.run(offered, cancellation.offer()).await;
+        let outcome = self.counted(tunnel.run(offered, cancellation.offer())).await;
         drop(carrying.await);
         feeding.abort();
         // A plugin that is gone has closed it.

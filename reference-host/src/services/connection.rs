@@ -81,7 +81,7 @@ impl Services {
             environment: self.offer(),
             cancellation: self.0.cancelled.clone(),
         };
-        let problems = match connection.open(lent).await {
+        let problems = match running.run(Kind::Communicator, connection.open(lent)).await {
             Ok(ConnectionOutcome::Communicator(communicator)) => return Ok((communicator, connection)),
             Ok(ConnectionOutcome::Failed(diagnostics)) => diagnostics,
             Ok(ConnectionOutcome::Cancelled) => refused("it was cancelled"),

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use packwire_wire::{
-    Context, Diagnostic, Kind, OfferedLedgerEntry, Outcome, RecoveryLent, RemoteRecovery, limits,
-};
+use packwire_wire::{Context, Diagnostic, Kind, OfferedLedgerEntry, Outcome, RecoveryLent, RemoteRecovery};
 use tokio_util::sync::CancellationToken;
 
 use super::remembered::Line;
 use super::{Services, User};
-use crate::grace::within_grace;
 use crate::ledger::{Kept, Maker, Thing};
 use crate::plugins::{Plugin, PluginFailure, Running};
 use crate::ui::BuildUi;
+
+/// Whose time to clean up a recovery has: it is about what takes longest.
+const RECOVERS_AS: Kind = Kind::Builder;
 
 /// Lines of one component, with what it said in them.
 pub(crate) type Left = Vec<(Kept, Thing)>;
@@ -68,10 +68,10 @@ impl Recovering<'_> {
         // From the beginning it has as long as after a cancellation: each line that it says begins the time anew.
         let patience = CancellationToken::new();
         patience.cancel();
-        let ran = within_grace(recovery.recover(lent), &patience, limits::CLEAN_UP_BUILDER, ui.heard()).await;
+        let ran = running.run_until(RECOVERS_AS, recovery.recover(lent), &patience, ui.heard()).await;
         services.give_back().await;
         match ran {
-            None => Err(NotRecovered::Silent(limits::CLEAN_UP_BUILDER)),
+            None => Err(NotRecovered::Silent(running.grace(RECOVERS_AS))),
             Some(Err(broken)) => Err(running.explain(broken).await.into()),
             Some(Ok(Outcome::Failed(diagnostics))) => Err(NotRecovered::Failed(diagnostics)),
             Some(Ok(Outcome::Cancelled)) => Err(NotRecovered::Cancelled),

@@ -112,7 +112,7 @@ pub fn announce_colours<'a>(terminal: &Terminal, builds: impl IntoIterator<Item 
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::super::secrets::Secrets;
     use super::*;
     use std::io::Write;
@@ -120,10 +120,10 @@ pub(super) mod tests {
 
     /// Remembers what was written, one entry for each write.
     #[derive(Clone, Default)]
-    pub(in super::super) struct Recorder(Arc<Mutex<Vec<String>>>);
+    pub(crate) struct Recorder(Arc<Mutex<Vec<String>>>);
 
     impl Recorder {
-        pub(in super::super) fn text(&self) -> String {
+        pub(crate) fn text(&self) -> String {
             self.0.lock().unwrap().concat()
         }
     }
@@ -139,7 +139,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in super::super) fn terminal(colours: bool) -> (Arc<Terminal>, Recorder) {
+    pub(crate) fn terminal(colours: bool) -> (Arc<Terminal>, Recorder) {
         let recorder = Recorder::default();
         let secrets = Arc::new(Secrets::default());
         (Arc::new(Terminal::new(Box::new(recorder.clone()), colours, secrets)), recorder)

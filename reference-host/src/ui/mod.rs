@@ -9,6 +9,8 @@ mod secrets;
 mod summary;
 mod terminal;
 
+#[cfg(test)]
+pub(crate) use build::tests as testing;
 pub use build::{BuildUi, announce_colours};
 pub use escape::escaped;
 pub use remote::RemoteOutput;

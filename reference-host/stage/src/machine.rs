@@ -34,6 +34,8 @@ pub(crate) struct Scene {
     /// Whether it waits, before there is a machine, to be cancelled.
     #[serde(default)]
     waits: bool,
+    /// What it reads to the end before it notes in `cleaned` that it has cleaned up, where it waits.
+    cleans_up_after: Option<PathBuf>,
     #[serde(skip)]
     directory: PathBuf,
     #[serde(skip)]
@@ -64,7 +66,7 @@ impl Build for Scene {
         if self.waits {
             run.ui.say("Waiting for a machine").await?;
             run.cancellation.cancelled().await;
-            return Err(Stop::Cancelled);
+            return Err(self.cleaned_up());
         }
         if let Some(why) = self.fail {
             return Err(Stop::failed(why));
@@ -80,6 +82,17 @@ impl Build for Scene {
         let Some(target) = self.target else { return Ok(Built::nothing().with_generated_data(generated)) };
         let thing = Thing::make(&self.directory, target, &self.content)?;
         Ok(Built::artifact(thing).with_generated_data(generated))
+    }
+}
+
+impl Scene {
+    /// Deaf to everything else until it has cleaned up.
+    fn cleaned_up(&self) -> Stop {
+        let Some(after) = &self.cleans_up_after else { return Stop::Cancelled };
+        match std::fs::read(after).and_then(|_| std::fs::write(self.directory.join("cleaned"), "all of it")) {
+            Ok(()) => Stop::Cancelled,
+            Err(error) => Stop::failed(format!("{}: {error}", after.display())),
+        }
     }
 }
 

@@ -6,12 +6,16 @@ mod hook;
 mod lent;
 mod machine;
 mod thing;
+mod unplugged;
 
 use std::process::ExitCode;
 
 use packwire_plugin::Plugin;
 
 fn main() -> ExitCode {
+    if let Some(status) = unplugged::main() {
+        return status;
+    }
     Plugin::new("packer-plugin-stage", env!("CARGO_PKG_VERSION"))
         .builder("stage", machine::Stage)
         .provisioner("stage", machine::Step)

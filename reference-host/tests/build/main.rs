@@ -8,6 +8,7 @@ mod commands;
 mod data;
 mod events;
 mod full_disk;
+mod grace;
 mod interrupts;
 mod killed;
 mod lent;

@@ -90,6 +90,13 @@ impl World {
         self.script(name, &text)
     }
 
+    /// The same with a plugin of ours behind a connection that is cut when the pipe `cut` is written.
+    pub(crate) fn unplugged(self) -> Self {
+        let (real, cut) = (programs::plugin(STAGE), self.path("cut"));
+        let text = format!("#!/bin/sh\nexec {} unplugged {}\n", real.display(), cut.display());
+        self.pipe("cut").script(STAGE, &text)
+    }
+
     /// The same with a plugin of ours that writes a line to its log first.
     pub(crate) fn talkative(self, name: &str, line: &str) -> Self {
         let text = format!("#!/bin/sh\necho '{line}' >&2\nexec {}\n", programs::plugin(name).display());

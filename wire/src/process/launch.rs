@@ -17,8 +17,6 @@ use crate::{
 
 /// How long the last lines of a process that has ended may take to arrive.
 const LAST_LINES_WITHIN: Duration = Duration::from_millis(500);
-/// How long a process may take to end whose link has broken, before it is ended.
-const DIE_WITHIN: Duration = Duration::from_secs(2);
 /// What Packer's own plugins say to whoever does not speak their protocol.
 const FOREIGN_GREETING: &str = "Please do not execute plugins directly";
 
@@ -289,16 +287,21 @@ impl Attached {
         depart(session, logs, grace).await
     }
 
-    /// Says how a plugin ended whose link has broken, and ends what is left of it.
-    pub async fn post_mortem(self) -> Departure {
+    /// Says how a plugin ended whose link has broken, and ends what is left of it when `patience` resolves: a plugin
+    /// that has lost its link cleans up what its runs have made (`exit.disconnect-running`).
+    pub async fn post_mortem(self, patience: impl Future<Output = ()>) -> Departure {
         let Self { guest, session, logs } = self;
         drop(guest);
-        depart(session, logs, DIE_WITHIN).await
+        depart_after(session, logs, patience).await
     }
 }
 
-async fn depart(session: Session, mut logs: Logs, grace: Duration) -> Departure {
-    let ended = session.end(grace).await;
+async fn depart(session: Session, logs: Logs, grace: Duration) -> Departure {
+    depart_after(session, logs, tokio::time::sleep(grace)).await
+}
+
+async fn depart_after(session: Session, mut logs: Logs, patience: impl Future<Output = ()>) -> Departure {
+    let ended = session.end_after(patience).await;
     logs.finish(LAST_LINES_WITHIN).await;
     Departure { ended, last_lines: logs.last_lines() }
 }

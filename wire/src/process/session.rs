@@ -125,9 +125,18 @@ impl Session {
 
     /// Ends the session: gives its leader `grace` to leave by itself, then asks what is left to terminate,
     /// soon after kills it, and reaps the leader. Cancelled, it kills at once.
-    pub async fn end(mut self, grace: Duration) -> Ended {
-        let left = tokio::time::timeout(grace, self.exited()).await;
-        if left.is_err() || self.is_occupied() {
+    pub async fn end(self, grace: Duration) -> Ended {
+        self.end_after(tokio::time::sleep(grace)).await
+    }
+
+    /// The same for a leader that may leave by itself until `patience` resolves.
+    pub async fn end_after(mut self, patience: impl Future<Output = ()>) -> Ended {
+        let has_left = tokio::select! {
+            biased;
+            _ = self.exited() => true,
+            () = patience => false,
+        };
+        if !has_left || self.is_occupied() {
             self.terminate();
             self.vacated(LAST_GRACE).await;
             self.kill().await;

@@ -26,7 +26,7 @@ async fn loses_its_session(behaviour: Behaviour, task: Task, lent: BuildLent) {
     let broken = tokio::time::timeout(LONG, running).await.unwrap().unwrap().unwrap_err();
     assert!(broken.is_link_lost(), "{broken}");
     tokio::time::timeout(LONG, attached.gone().cancelled()).await.unwrap();
-    attached.post_mortem().await;
+    attached.post_mortem(tokio::time::sleep(LONG)).await;
     left.assert_nothing();
 }
 

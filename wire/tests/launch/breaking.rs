@@ -22,7 +22,7 @@ async fn a_plugin_that_is_killed_in_a_call_is_described() {
     assert!(broken.is_link_lost());
     assert_eq!(broken.to_string(), "the link broke before `Build.run` answered");
     tokio::time::timeout(LONG, attached.gone().cancelled()).await.unwrap();
-    let departure = attached.post_mortem().await;
+    let departure = attached.post_mortem(tokio::time::sleep(LONG)).await;
     assert_eq!(departure.ended, killed_by("KILL"));
     assert_eq!(departure.last_lines, ["it is Good", "[WARN] it will hang"]);
     left.assert_nothing();
@@ -34,7 +34,7 @@ async fn a_plugin_that_exits_in_a_call_is_described() {
     let attached = stage.attached(Behaviour::Good).await;
     let broken = run(&attached, Task::Exits, Lent::default().plain()).await.await.unwrap().unwrap_err();
     assert!(broken.is_link_lost());
-    let departure = attached.post_mortem().await;
+    let departure = attached.post_mortem(tokio::time::sleep(LONG)).await;
     assert_eq!(departure.ended, Ended::Exited(9));
     assert_eq!(departure.last_lines, ["it is Good", "[ERROR] out of disk"]);
 }
@@ -49,7 +49,26 @@ async fn a_plugin_below_a_wrapper_that_is_killed_is_described() {
     signal(stage.number("child").await, Signal::KILL);
     assert!(running.await.unwrap().unwrap_err().is_link_lost());
     // The shell says that its child was killed by signal 9.
-    assert_eq!(attached.post_mortem().await.ended, Ended::Exited(128 + 9));
+    assert_eq!(attached.post_mortem(tokio::time::sleep(LONG)).await.ended, Ended::Exited(128 + 9));
+}
+
+#[tokio::test]
+async fn a_plugin_that_has_lost_its_link_may_leave_by_itself() {
+    let stage = Stage::new();
+    let (attached, left) = stage.watched(plugin(Behaviour::Good)).await;
+    let departure = tokio::time::timeout(LONG, attached.post_mortem(std::future::pending())).await.unwrap();
+    assert_eq!(departure.ended, Ended::Exited(4));
+    left.assert_nothing();
+}
+
+#[tokio::test]
+async fn a_plugin_that_has_lost_its_link_and_stays_is_ended_when_patience_is() {
+    let stage = Stage::new();
+    let (attached, left) = stage.watched(plugin(Behaviour::StaysAlone)).await;
+    let noticed = stage.says("the link broke before `Host.attach` answered");
+    let departure = tokio::time::timeout(LONG, attached.post_mortem(noticed)).await.unwrap();
+    assert_eq!(departure.ended, killed_by("TERM"));
+    left.assert_nothing();
 }
 
 #[tokio::test]
@@ -82,7 +101,7 @@ async fn a_plugin_whose_neighbour_breaks_goes_on() {
     one.gone().cancelled().await;
     let built = run(&other, Task::Nothing, Lent::default().plain()).await.await.unwrap().unwrap();
     assert_eq!(told(&built), "nothing");
-    one.post_mortem().await;
+    one.post_mortem(tokio::time::sleep(LONG)).await;
     assert_eq!(leave(other).await.ended, Ended::Exited(0));
 }
 

@@ -12,7 +12,9 @@ pub(crate) struct Said {
 
 impl Said {
     pub(super) fn new(folder: &Path, line: &str, [stdout, stderr]: [String; 2], ended: String) -> Self {
-        let constant = |text: String| constant(&text.replace(&folder.display().to_string(), "FOLDER"));
+        let constant = |text: String| {
+            constant(&without_waits(&text).replace(&folder.display().to_string(), "FOLDER"))
+        };
         Self { line: line.to_owned(), stdout: constant(stdout), stderr: constant(stderr), ended }
     }
 
@@ -54,6 +56,11 @@ fn build_of(line: &str) -> String {
     let line = line.trim_start_matches("==> ").trim_start();
     let line = line.strip_prefix("Build '").unwrap_or(line);
     line.chars().take_while(|&character| character.is_alphanumeric() || character == '-').collect()
+}
+
+/// What is told where the machine is slow; whoever wants to see it waits for it with `Run::until_said`.
+fn without_waits(text: &str) -> String {
+    text.split_inclusive('\n').filter(|line| !line.starts_with("Waiting up to ")).collect()
 }
 
 /// Replaces ids, and lengths of time such as `1 second 406 milliseconds`.

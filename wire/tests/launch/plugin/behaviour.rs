@@ -63,6 +63,8 @@ named! {
         Stays,
         /// The same, and does not heed SIGTERM.
         StaysForEver,
+        /// Says when its link is lost, and stays.
+        StaysAlone,
         /// Notes when the link is lost before it has hung up itself; else it is good.
         WatchesLink,
         /// Offers two components of one kind and name.

@@ -174,6 +174,9 @@ async fn leave(
         }
         Err(broken) => {
             eprintln!("{broken}");
+            if behaviour == Behaviour::StaysAlone {
+                return std::future::pending().await;
+            }
             ExitCode::from(4)
         }
     }
