@@ -2,6 +2,9 @@
 //!
 //! Without one nothing is run, since a run may cost money. The format is TOML, its shape `scenario.schema.json`.
 
+mod key;
+mod sense;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::components::Kind;
+
+pub use key::Key;
 
 /// What a plugin's components do when they are run.
 ///
@@ -116,6 +121,9 @@ pub struct Part {
     pub leaves: Option<Vec<String>>,
     /// Communicators: the language of their commands. Without it commands are not tried.
     pub shell: Option<Shell>,
+    /// Keys that this component has nothing for: without them what they try does not apply to it.
+    #[serde(default)]
+    pub without: Vec<Key>,
 }
 
 /// A configuration of which `prepare` tells something.
@@ -239,7 +247,7 @@ impl Scenario {
             other => return Err(format!("`packwire-scenario = {other}`: this suite reads version 1")),
         }
         for (kind, name, part) in scenario.parts() {
-            let checked = part.check(kind).and_then(|()| part.holds_its_marks(&scenario.serve));
+            let checked = part.makes_sense(kind, &scenario.serve);
             checked.map_err(|problem| format!("[{}.{name}]: {problem}", kind.word()))?;
         }
         Ok(scenario)
@@ -278,74 +286,6 @@ impl Scenario {
     }
 }
 
-impl Part {
-    /// What does not belong to a kind is a mistake, and so is a scenario without a run.
-    fn check(&self, kind: Kind) -> Result<(), String> {
-        let prepares = !matches!(kind, Kind::Hook | Kind::Command);
-        let has_artifact = matches!(kind, Kind::Builder | Kind::PostProcessor);
-        let only = [
-            ("run", self.run.is_some(), prepares),
-            ("slow", self.slow.is_some(), prepares),
-            ("fails", self.fails.is_some(), kind != Kind::Command),
-            ("bug", self.bug.is_some(), prepares),
-            ("crash", self.crash.is_some(), prepares),
-            ("asks", self.asks.is_some(), prepares),
-            ("echo", self.echo.is_some(), prepares),
-            ("integer", self.integer.is_some(), prepares),
-            ("secret", self.secret.is_some(), prepares),
-            ("much", self.much.is_some(), prepares),
-            ("invalid", !self.invalid.is_empty(), prepares),
-            ("warns", !self.warns.is_empty(), prepares),
-            ("artifact", self.artifact.is_some(), has_artifact),
-            ("input", self.input.is_some(), kind == Kind::PostProcessor),
-            ("value", self.value.is_some(), kind == Kind::DataSource),
-            ("event", self.event.is_some(), kind == Kind::Hook),
-            ("data", self.data.is_some(), kind == Kind::Hook),
-            ("arguments", self.arguments.is_some(), kind == Kind::Command),
-            ("ends", !self.ends.is_empty(), kind == Kind::Command),
-            ("leaves", self.leaves.is_some(), kind == Kind::Provisioner),
-            ("echo-arguments", self.echo_arguments.is_some(), kind == Kind::Command),
-            ("shell", self.shell.is_some(), kind == Kind::Communicator),
-        ];
-        if let Some((key, ..)) = only.iter().find(|(_, given, fits)| *given && !fits) {
-            return Err(format!("`{key}` means nothing for a {}: take it out", kind.word()));
-        }
-        let needed = match kind {
-            Kind::Hook => ("event", self.event.is_some()),
-            Kind::Command => ("arguments", self.arguments.is_some()),
-            _ => ("run", self.run.is_some()),
-        };
-        match (needed, kind) {
-            ((key, false), _) => Err(format!("`{key}` is missing: without it nothing can be run")),
-            (_, Kind::PostProcessor) if self.input.is_none() => {
-                Err("`input` is missing: a post-processor needs an artifact".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// What is to come out has to be given: a mark that was forgotten, or misspelt, would be held against the plugin.
-    fn holds_its_marks(&self, serve: &BTreeMap<String, String>) -> Result<(), String> {
-        let holds = |config: &Value, mark: &str| config.to_string().contains(mark);
-        let others = (&self.input, &self.data, &self.machine, serve);
-        let text_is_elsewhere = serde_json::to_string(&others).is_ok_and(|texts| texts.contains("${text}"));
-        let marks = [
-            ("echo", &self.echo, "${text}", text_is_elsewhere),
-            ("integer", &self.integer, "${integer}", false),
-            ("secret", &self.secret, "${secret}", false),
-        ];
-        let forgotten = marks.into_iter().find(|(_, config, mark, is_elsewhere)| {
-            config.as_ref().is_some_and(|config| !holds(config, mark) && !is_elsewhere)
-        });
-        match forgotten {
-            Some((key, _, mark, _)) => {
-                Err(format!("`{key}` has no `{mark}`, which is to come out of its run"))
-            }
-            None => Ok(()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,6 +317,24 @@ mod tests {
             told("packwire-scenario = 1\n[builder.x]\nrun = {}\necho = { lines = [\"${echo}\"] }\n"),
             @"[builder.x]: `echo` has no `${text}`, which is to come out of its run"
         );
+    }
+
+    #[test]
+    fn what_a_component_is_without_is_told_once() {
+        let told = |part: &str| {
+            let text = format!("packwire-scenario = 1\n[builder.x]\nrun = {{}}\n{part}\n");
+            Scenario::parse(&text).err().unwrap_or_default()
+        };
+        assert_eq!(told("without = [\"bug\", \"crash\"]"), "");
+        insta::assert_snapshot!(
+            told("without = [\"leaves\"]"),
+            @"[builder.x]: `leaves` means nothing for a builder: take it out of `without`"
+        );
+        insta::assert_snapshot!(
+            told("bug = {}\nwithout = [\"bug\"]"),
+            @"[builder.x]: `bug` is given, and `without` says that there is no `bug`"
+        );
+        assert!(told("without = [\"run\"]").contains("unknown variant `run`"));
     }
 
     #[test]

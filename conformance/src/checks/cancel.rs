@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::Kind;
 use crate::rig::{Answer, Manners, Rig};
+use crate::scenario::Key;
 use crate::stage::{Actor, Cast, Outcome, Reply, Running, Stage};
 
 const MOMENT: Duration = Duration::from_millis(300);
@@ -168,7 +169,7 @@ async fn ends_run(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         match begin_long_run(rig, &cast, actor, &actor.stage(rig)?).await? {
             Some(running) => ends_cancelled(rig, &cast, actor, &running, "ends cancelled").await,
-            None => cast.lacks(actor, "`slow` run"),
+            None => cast.needs(actor, Key::Slow),
         }
     }
     cast.over()
@@ -179,7 +180,7 @@ async fn cleans_up(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let (stage, children) = (actor.stage(rig)?, cast.session.plugin.descendants().len());
         let Some(running) = begin_long_run(rig, &cast, actor, &stage).await? else {
-            cast.lacks(actor, "`slow` run");
+            cast.needs(actor, Key::Slow);
             continue;
         };
         cancel(rig, &stage).await;
@@ -189,8 +190,13 @@ async fn cleans_up(rig: &Rig) -> Checked {
         };
         // What was done before it heard of the cancellation stays.
         let undone = !ended.outcome.is_good();
-        if let Some(clean) = actor.is_clean(&stage).filter(|_| undone) {
-            cast.saw(actor, "leaves nothing when it was cancelled", clean, actor.probed(&stage, clean));
+        match actor.is_clean(&stage) {
+            Some(clean) if undone => {
+                let promise = "leaves nothing when it was cancelled";
+                cast.saw(actor, promise, clean, actor.probed(&stage, clean));
+            }
+            None if actor.is_maker() => cast.needs(actor, Key::Clean),
+            _ => {}
         }
         let left = cast.session.plugin.descendants().len().saturating_sub(children);
         cast.saw(actor, "leaves no process when it was cancelled", left == 0, format!("{left} are left"));
@@ -251,7 +257,7 @@ async fn only_this_one(rig: &Rig) -> Checked {
         let first = begin_long_run(rig, &cast, actor, &one).await?;
         let second = begin_long_run(rig, &cast, actor, &other).await?;
         let (Some(first), Some(second)) = (first, second) else {
-            cast.lacks(actor, "`slow` run");
+            cast.needs(actor, Key::Slow);
             continue;
         };
         cancel(rig, &one).await;

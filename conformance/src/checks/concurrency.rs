@@ -6,6 +6,7 @@ use super::cancel::{begin_long_run, cancel};
 use crate::check::{Budget, Check, Checked, Class, Level, Stop};
 use crate::components::Kind;
 use crate::rig::Rig;
+use crate::scenario::Key;
 use crate::stage::{Actor, Cast, Offer, Opened, Outcome, Reply, Stage, pour_at_once};
 use crate::talk::prepare::timed;
 use crate::talk::{Answer, Preparer};
@@ -75,7 +76,7 @@ async fn control_plane_alive(rig: &Rig) -> Checked {
                 let_go(rig, actor, &stage).await;
                 waiting.end(rig, actor.grace()).await;
             }
-            None => cast.lacks(actor, "`slow` run"),
+            None => cast.needs(actor, Key::Slow),
         }
         let working = actor.start(rig, &cast.session, &actor.stage(rig)?, &actor.good()).await?;
         let (answer, took) = prepares(rig, actor, preparer).await?;
@@ -112,7 +113,7 @@ async fn parallel_runs(rig: &Rig) -> Checked {
         // Prepared before: how long that takes beside a run is another rule.
         let object = actor.prepare(rig, &cast.session, &other, &actor.good()).await?;
         let Some(waiting) = begin_long_run(rig, &cast, actor, &one).await? else {
-            cast.lacks(actor, "`slow` run");
+            cast.needs(actor, Key::Slow);
             continue;
         };
         let second = match object {

@@ -6,6 +6,7 @@ use super::prepare::{Tried, schema_of};
 use super::runs::PREPARING;
 use crate::check::{Check, Checked, Class, Level};
 use crate::rig::{Manners, Rig};
+use crate::scenario::Key;
 use crate::stage::Cast;
 use crate::talk::diagnostic::shortened;
 use crate::talk::prepare::call_unknown;
@@ -153,7 +154,7 @@ async fn no_panic_exit(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, PREPARING).await?;
     for actor in &cast.actors {
         let Some(bug) = &actor.part.bug else {
-            cast.lacks(actor, "`bug`");
+            cast.needs(actor, Key::Bug);
             continue;
         };
         let running = actor.start(rig, &cast.session, &actor.stage(rig)?, bug).await?;

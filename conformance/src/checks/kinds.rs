@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::check::{Check, Checked, Class, Level};
 use crate::components::Kind;
 use crate::rig::Rig;
-use crate::scenario::End;
+use crate::scenario::{End, Key};
 use crate::stage::{Cast, Lent, Offer, Outcome, TEXT, start_command, start_hook};
 use crate::talk::Schema;
 
@@ -191,7 +191,7 @@ async fn told_to_fail(rig: &Rig, kind: Kind, promise: &str, is_kept: fn(&Outcome
     let cast = Cast::assemble(rig, &[kind]).await?;
     for actor in &cast.actors {
         let Some(fails) = &actor.part.fails else {
-            cast.lacks(actor, "`fails`");
+            cast.needs(actor, Key::Fails);
             continue;
         };
         let running = actor.start(rig, &cast.session, &actor.stage(rig)?, fails).await?;
@@ -226,7 +226,7 @@ async fn arguments_verbatim(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &[Kind::Command]).await?;
     for actor in &cast.actors {
         let (Offer::Command(client), Some(before)) = (&actor.offer, &actor.part.echo_arguments) else {
-            cast.lacks(actor, "`echo-arguments`");
+            cast.needs(actor, Key::EchoArguments);
             continue;
         };
         let stage = actor.stage(rig)?;
@@ -258,7 +258,7 @@ async fn exit_status(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let Offer::Command(client) = &actor.offer else { continue };
         if actor.part.ends.is_empty() {
-            cast.lacks(actor, "`ends`");
+            cast.needs(actor, Key::Ends);
         }
         for End { arguments, status } in &actor.part.ends {
             let stage = actor.stage(rig)?;

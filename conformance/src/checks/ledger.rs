@@ -9,6 +9,7 @@ use super::cancel::{begin_long_run, cancel};
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::{Kind, offered};
 use crate::rig::{Attached, Manners, Rig};
+use crate::scenario::Key;
 use crate::stage::{Act, Actor, Cast, Outcome, Reply, Stage, start_recovery};
 
 const MOMENT: Duration = Duration::from_millis(600);
@@ -74,10 +75,6 @@ pub(super) const CHECKS: &[Check] = &[
 async fn remember_before_make(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, RUNNING).await?;
     for actor in &cast.actors {
-        if actor.part.clean.is_none() {
-            cast.lacks(actor, "`clean`");
-            continue;
-        }
         let stage = actor.stage(rig)?;
         stage.remembering.set(Reply::Held);
         let running = actor.start(rig, &cast.session, &stage, &actor.good()).await?;
@@ -86,13 +83,15 @@ async fn remember_before_make(rig: &Rig) -> Checked {
             asked = asked => asked,
             _ = running.end(rig, REACHED) => false,
         };
-        if asks {
-            rig.sleep(LATE).await;
-            let clean = actor.is_clean(&stage) == Some(true);
-            let promise = "has made nothing while the host has not answered that it remembers";
-            cast.saw(actor, promise, clean, actor.probed(&stage, clean));
-        } else {
-            cast.lacks(actor, "run that has anything remembered");
+        match actor.part.clean {
+            _ if !asks => cast.lacks(actor, "run that has anything remembered"),
+            None => cast.needs(actor, Key::Clean),
+            Some(_) => {
+                rig.sleep(LATE).await;
+                let clean = actor.is_clean(&stage) == Some(true);
+                let promise = "has made nothing while the host has not answered that it remembers";
+                cast.saw(actor, promise, clean, actor.probed(&stage, clean));
+            }
         }
         stage.remembering.set(Reply::Now);
         actor.ends(rig, &cast.session, &running).await?;
@@ -150,13 +149,15 @@ async fn gives_back(rig: &Rig) -> Checked {
 
 async fn idempotent(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, RUNNING).await?;
+    let mut offers = false;
     for actor in &cast.actors {
         if recovery_of(&cast.session, actor)?.is_none() {
             continue;
         }
+        offers = true;
         let stage = actor.stage(rig)?;
         if !is_killed_in_a_run(rig, actor, &stage).await? {
-            cast.lacks(actor, "`slow` run");
+            cast.needs(actor, Key::Slow);
             continue;
         }
         let entries = stage.diary.unclosed("LedgerEntry.made", "LedgerEntry.settle");
@@ -168,7 +169,7 @@ async fn idempotent(rig: &Rig) -> Checked {
         recovers(rig, &cast, actor, &stage, &entries, "recovers again what is gone").await?;
     }
     match cast.over() {
-        Ok(()) if !cast.session.plugin.has_observations() => {
+        Err(Stop::NotApplicable(_)) if !offers => {
             Err(Stop::NotApplicable("no component of the scenario offers a recovery".to_owned()))
         }
         over => over,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::Kind;
 use crate::rig::Rig;
+use crate::scenario::Key;
 use crate::stage::{Actor, Cast, Ending, Lent, Outcome};
 
 const MOMENT: Duration = Duration::from_millis(200);
@@ -151,10 +152,6 @@ async fn broken_communicator(rig: &Rig) -> Checked {
 async fn leaves_nothing(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, PROVISIONER).await?;
     for actor in &cast.actors {
-        let Some(leaves) = &actor.part.leaves else {
-            cast.lacks(actor, "`leaves`");
-            continue;
-        };
         let good = Some(actor.good());
         let mut sent = 0;
         for (when, config, ending) in [
@@ -167,6 +164,7 @@ async fn leaves_nothing(rig: &Rig) -> Checked {
             let running = actor.start(rig, &cast.session, &stage, config).await?;
             let ended = actor.ends(rig, &cast.session, &running).await?;
             sent += stage.diary.count("Communicator.upload") + stage.diary.count("Communicator.uploadTree");
+            let Some(leaves) = &actor.part.leaves else { continue };
             let wanted: Vec<String> = leaves.iter().map(|one| stage.filled_text(one)).collect();
             let left: Vec<String> =
                 stage.new_files().into_iter().filter(|path| !wanted.contains(path)).collect();
@@ -174,8 +172,10 @@ async fn leaves_nothing(rig: &Rig) -> Checked {
             let promise = format!("has removed what it does not leave on purpose when it {when}");
             cast.saw(actor, &promise, left.is_empty(), observed);
         }
-        if sent == 0 {
-            cast.lacks(actor, "run that sends anything to a machine");
+        match actor.part.leaves {
+            _ if sent == 0 => cast.lacks(actor, "run that sends anything to a machine"),
+            None => cast.needs(actor, Key::Leaves),
+            Some(_) => {}
         }
     }
     cast.over()

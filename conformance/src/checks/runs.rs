@@ -8,6 +8,7 @@ use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::checks::comm::run_a_command;
 use crate::components::Kind;
 use crate::rig::{Child, Rig};
+use crate::scenario::Key;
 use crate::stage::{Actor, Cast, HookAnswer, Lent, Outcome, Reply, TEXT};
 
 const MOMENT: Duration = Duration::from_millis(200);
@@ -266,7 +267,7 @@ async fn unicode(rig: &Rig) -> Checked {
             (Some(echo), _) => echo.clone(),
             (None, Kind::Hook | Kind::Command) if actor.speaks_text() => Value::Null,
             _ => {
-                cast.lacks(actor, "`echo`");
+                cast.needs(actor, Key::Echo);
                 continue;
             }
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::check::{Check, Checked, Class, Level};
 use crate::components::Kind;
 use crate::rig::Rig;
+use crate::scenario::Key;
 use crate::stage::{Act, Cast, Reply};
 
 const MOMENT: Duration = Duration::from_millis(200);
@@ -67,7 +68,7 @@ async fn order(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
         if actor.part.says.is_empty() {
-            cast.lacks(actor, "`says`");
+            cast.needs(actor, Key::Says);
             continue;
         }
         let stage = actor.stage(rig)?;
@@ -93,7 +94,7 @@ async fn ask_refused(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
         let Some(asks) = &actor.part.asks else {
-            cast.lacks(actor, "run that asks");
+            cast.needs(actor, Key::Asks);
             continue;
         };
         let stage = actor.stage(rig)?;

@@ -1,5 +1,6 @@
 //! Who plays: the components of a plugin of which a scenario says something.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::{Ended, Running, Stage};
 use crate::check::{Checked, Stop};
 use crate::components::{Kind, offered};
 use crate::rig::{Attached, ChildWatch, Manners, Rig};
-use crate::scenario::{Input, Part};
+use crate::scenario::{Input, Key, Part};
 use crate::talk::{Object, Preparer, Schema};
 
 /// How long a run may take that nobody keeps waiting, if the scenario does not say.
@@ -26,8 +27,10 @@ pub(crate) struct Cast {
     pub(crate) actors: Vec<Actor>,
     /// Components of the kinds that were asked for, of which no scenario says anything.
     missing: Vec<String>,
-    /// What was not in the scenario, although the kind is there.
-    untried: std::cell::RefCell<Vec<String>>,
+    /// What components do not have, so that there is nothing to try.
+    untried: RefCell<Vec<String>>,
+    /// Keys that the scenario neither gives nor says to be without, each with a component.
+    unsaid: RefCell<Vec<(String, String)>>,
 }
 
 /// A component that can be run.
@@ -78,14 +81,15 @@ impl Cast {
                 None => missing.push(one.title.clone()),
             }
         }
-        let untried = std::cell::RefCell::default();
         match (actors.is_empty(), missing.is_empty()) {
             (true, true) => {
                 let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
                 Err(Stop::NotApplicable(format!("it offers no {}", words.join(", no "))))
             }
             (true, false) => Err(needs_scenario(&missing)),
-            (false, _) => Ok(Self { session, actors, missing, untried }),
+            (false, _) => {
+                Ok(Self { session, actors, missing, untried: RefCell::default(), unsaid: RefCell::default() })
+            }
         }
     }
 
@@ -99,9 +103,19 @@ impl Cast {
         ChildWatch::begin(rig, &self.session.plugin)
     }
 
-    /// Something that the rule needs is not in a component's part of the scenario.
+    /// A component does nothing that the rule is about, whatever its scenario says.
     pub(crate) fn lacks(&self, actor: &Actor, what: &str) {
-        self.untried.borrow_mut().push(format!("{what} for the {}", actor.title));
+        self.untried.borrow_mut().push(format!("the scenario has no {what} for the {}", actor.title));
+    }
+
+    /// A key that the rule needs is not in a component's part of the scenario.
+    pub(crate) fn needs(&self, actor: &Actor, key: Key) {
+        let (asked, title) = (key.asked_of(actor.kind), &actor.title);
+        if actor.part.without.contains(&key) {
+            self.untried.borrow_mut().push(format!("the scenario says that the {title} has no {asked}"));
+        } else if key.fits(actor.kind) {
+            self.unsaid.borrow_mut().push((asked, title.clone()));
+        }
     }
 
     /// The end of a check: what was missing is said.
@@ -109,16 +123,40 @@ impl Cast {
         if !self.missing.is_empty() {
             return Err(needs_scenario(&self.missing));
         }
-        let untried = self.untried.borrow();
-        if !untried.is_empty() && !self.session.plugin.has_observations() {
-            return Err(Stop::NotApplicable(format!("the scenario has no {}", untried.join(", no "))));
+        if !self.unsaid.borrow().is_empty() {
+            return Err(needs_keys(&self.unsaid.borrow()));
         }
-        Ok(())
+        if self.session.plugin.has_observations() {
+            return Ok(());
+        }
+        let untried = self.untried.borrow().join("; ");
+        if untried.is_empty() {
+            let titles: Vec<&str> = self.actors.iter().map(|actor| actor.title.as_str()).collect();
+            return Err(Stop::NotApplicable(format!(
+                "it is about nothing that the {} does",
+                titles.join(", the ")
+            )));
+        }
+        Err(Stop::NotApplicable(untried))
     }
 }
 
 fn needs_scenario(missing: &[String]) -> Stop {
     Stop::NotExercised(format!("no --scenario says how to run the {}", missing.join(", the ")))
+}
+
+fn needs_keys(unsaid: &[(String, String)]) -> Stop {
+    let mut keys: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (key, title) in unsaid {
+        match keys.iter_mut().find(|(known, _)| known == key) {
+            Some((_, titles)) if titles.contains(&title.as_str()) => {}
+            Some((_, titles)) => titles.push(title),
+            None => keys.push((key, vec![title])),
+        }
+    }
+    let told = keys.iter().map(|(key, titles)| format!("no {key} for the {}", titles.join(", the ")));
+    let told = told.collect::<Vec<_>>().join(", and ");
+    Stop::NotExercised(format!("the scenario has {told}; `without` says where there is none"))
 }
 
 /// What the scenario says, or the schema's word that its examples are safe to run; and whether a run ends with an
@@ -138,6 +176,11 @@ impl Actor {
     /// Whether it is a provisioner that needs a machine.
     pub(crate) fn needs_communicator(&self) -> bool {
         matches!(&self.offer, Offer::Prepares(preparer) if preparer.needs_communicator)
+    }
+
+    /// Whether its runs are there to make something outside of a machine that is lent.
+    pub(crate) fn is_maker(&self) -> bool {
+        matches!(self.kind, Kind::Builder | Kind::PostProcessor)
     }
 
     /// Whether what goes into it besides a configuration holds the text that is hard to keep.

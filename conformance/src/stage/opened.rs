@@ -12,7 +12,7 @@ use super::{Actor, Cast, Outcome, Running, Sink, Stage, pour};
 use crate::check::{Checked, Stop};
 use crate::components::text;
 use crate::rig::Rig;
-use crate::scenario::Shell;
+use crate::scenario::{Key, Shell};
 use crate::talk::Object;
 
 /// How long a command of the suite's may take.
@@ -45,7 +45,7 @@ impl Opened {
     /// Opens a communicator whose commands the suite speaks.
     pub(crate) async fn open(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<Option<Self>, Stop> {
         let Some(Shell::Posix) = actor.part.shell else {
-            cast.lacks(actor, "`shell`");
+            cast.needs(actor, Key::Shell);
             return Ok(None);
         };
         let stage = actor.stage(rig)?;

@@ -6,6 +6,7 @@ use super::CRASH;
 use crate::check::Checked;
 use crate::checks::runs::PREPARING;
 use crate::rig::{End, Rig};
+use crate::scenario::Key;
 use crate::stage::{Actor, Cast};
 
 /// The statuses that mean something else.
@@ -16,7 +17,7 @@ pub(super) async fn visible(rig: &Rig) -> Checked {
     let first = Cast::assemble(rig, PREPARING).await?;
     for actor in &first.actors {
         if actor.part.crash.is_none() {
-            first.lacks(actor, "`crash`");
+            first.needs(actor, Key::Crash);
             continue;
         }
         let cast = Cast::assemble(rig, PREPARING).await?;

@@ -1,10 +1,11 @@
 //! The end of a session in the middle of a run, and what is left when it is over.
 
 use super::GONE;
-use crate::check::{Checked, Stop};
+use crate::check::Checked;
 use crate::checks::cancel::begin_long_run;
 use crate::components::Kind;
 use crate::rig::{Answer, Rig};
+use crate::scenario::Key;
 use crate::stage::{Cast, Reply};
 
 /// How a session ends in the middle of a run.
@@ -17,14 +18,13 @@ pub(super) enum How {
 /// Ends the session while one run of each component is open; each gets a session of its own.
 pub(super) async fn ends_while_running(rig: &Rig, how: How) -> Checked {
     let first = Cast::assemble(rig, &Kind::ALL).await?;
-    let mut tried = false;
     for at in 0..first.actors.len() {
         let cast = if at == 0 { None } else { Some(Cast::assemble(rig, &Kind::ALL).await?) };
         let cast = cast.as_ref().unwrap_or(&first);
         let actor = &cast.actors[at];
         let stage = actor.stage(rig)?;
         let Some(running) = begin_long_run(rig, cast, actor, &stage).await? else {
-            first.lacks(actor, "`slow` run");
+            first.needs(actor, Key::Slow);
             continue;
         };
         // What is to be said from now on waits: the run is not done before the session is over.
@@ -32,10 +32,9 @@ pub(super) async fn ends_while_running(rig: &Rig, how: How) -> Checked {
             gate.set(Reply::Held);
         }
         if running.ended().is_some() {
-            first.lacks(actor, "`slow` run");
+            first.needs(actor, Key::Slow);
             continue;
         }
-        tried = true;
         let (host, plugin) = (&cast.session.host, &cast.session.plugin);
         let (word, code) = match how {
             How::Leave => ("leave", 0),
@@ -63,9 +62,6 @@ pub(super) async fn ends_while_running(rig: &Rig, how: How) -> Checked {
         let left = rig.left_of(plugin).await;
         let observed = format!("left: {left:?}");
         cast.saw(actor, &format!("leaves no process after {word}"), left.is_empty(), observed);
-    }
-    if !tried && first.over().is_ok() {
-        return Err(Stop::NotApplicable("no run of it goes on".to_owned()));
     }
     first.over()
 }

@@ -4,6 +4,7 @@ use super::LIFE;
 use crate::check::Checked;
 use crate::components::Kind;
 use crate::rig::{Answer, Rig};
+use crate::scenario::Key;
 use crate::stage::{Actor, Cast, Offer, Outcome, SECRET};
 use crate::talk::{Diagnostic, Schema};
 
@@ -12,7 +13,10 @@ pub(super) async fn sensitive_values(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
         let Some(secret) = actor.part.secret.clone().filter(|_| has_secrets(actor)) else {
-            cast.lacks(actor, "`secret` in a `writeOnly` member");
+            match has_secrets(actor) {
+                true => cast.needs(actor, Key::Secret),
+                false => cast.lacks(actor, "member that its schema calls `writeOnly`"),
+            }
             continue;
         };
         let watch = cast.watch_children(rig);

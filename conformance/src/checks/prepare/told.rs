@@ -6,7 +6,7 @@ use super::schema_of;
 use crate::check::{Checked, Stop};
 use crate::checks::runs::PREPARING;
 use crate::rig::{Attached, Manners, Rig};
-use crate::scenario::Told;
+use crate::scenario::{Key, Told};
 use crate::stage::{Cast, Offer};
 use crate::talk::diagnostic::is_at_or_below;
 use crate::talk::{Diagnostic, Preparer, preparers};
@@ -54,7 +54,7 @@ pub(super) async fn warnings_not_fatal(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let Offer::Prepares(preparer) = &actor.offer else { continue };
         if actor.part.warns.is_empty() {
-            cast.lacks(actor, "`warns`");
+            cast.needs(actor, Key::Warns);
         }
         let stage = actor.stage(rig)?;
         for Told { config, path, also } in &actor.part.warns {

@@ -7,6 +7,7 @@ use crate::check::Checked;
 use crate::checks::prepare::schema_of;
 use crate::checks::runs::PREPARING;
 use crate::rig::{Manners, Rig};
+use crate::scenario::Key;
 use crate::stage::{Actor, Cast};
 use crate::talk::{Preparer, preparers};
 
@@ -51,7 +52,7 @@ pub(super) async fn exact(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         match &actor.part.integer {
             Some(config) => keeps_integers(rig, &cast, actor, config).await?,
-            None => cast.lacks(actor, "`integer`"),
+            None => cast.needs(actor, Key::Integer),
         }
     }
     cast.over()
