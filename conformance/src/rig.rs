@@ -1,6 +1,7 @@
 //! One isolated run of the program under test: fresh directories, hosts, processes, a record, and watchers at the end.
 
 mod captured;
+mod carried;
 mod children;
 mod doomed;
 mod family;
@@ -9,7 +10,7 @@ mod inbox;
 mod launch;
 mod listener;
 mod manners;
-mod names;
+mod methods;
 mod plugin;
 mod record;
 mod room;
@@ -18,6 +19,7 @@ mod tap;
 mod terminal;
 mod transcript;
 mod watch;
+mod words;
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -36,7 +38,7 @@ pub use family::Relative;
 pub use host::{Hello, Host};
 pub use launch::{Launch, Places, Stderr, Stdin};
 pub use manners::{Answer, Listens, Manners};
-pub use names::method_name;
+pub use methods::{Half, MethodId, carried, method_name};
 pub use plugin::{End, Plugin};
 pub use sockets::Socket;
 pub use terminal::Terminal;

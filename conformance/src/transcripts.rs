@@ -186,13 +186,9 @@ impl Filter {
 
 /// `   12 ms  link 0  plugin → host  …`
 fn is_message(line: &str, sender: Sender) -> bool {
-    let direction = match sender {
-        Sender::Host => "host → plugin",
-        Sender::Plugin => "plugin → host",
-    };
     let words: Vec<&str> = line.split_whitespace().take(7).collect();
     matches!(words[..], [time, "ms", "link", _, a, b, c]
-        if time.bytes().all(|byte| byte.is_ascii_digit()) && format!("{a} {b} {c}") == direction)
+        if time.bytes().all(|byte| byte.is_ascii_digit()) && format!("{a} {b} {c}") == sender.arrow())
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ async fn enter() {
 fn tell(host: &Host, told: &mut usize) -> io::Result<()> {
     let (new, all) = host.messages_since(*told);
     *told = all;
-    new.iter().try_for_each(|entry| say(&format!("{}\n", printable(&entry.to_string()))))
+    new.iter().try_for_each(|message| say(&format!("{}\n", printable(message))))
 }
 
 /// For a shell; a debugger inherits them.

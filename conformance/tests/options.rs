@@ -387,7 +387,8 @@ fn what_was_said_is_kept_shown_and_tried_again() {
     assert!(shown.text.contains("plugin → host  call ") && shown.text.contains("host → plugin  return "));
     let one_side = replay(&["--only", "attach.*", "--from", "plugin", "--containing", "Host.attach"]).text;
     assert!(
-        one_side.contains("attach.once  MUST  pass") && one_side.contains("Host.attach on"),
+        one_side.contains("attach.once  MUST  pass")
+            && one_side.contains("Host.attach(hello = (token = [the token], "),
         "{one_side}"
     );
     assert!(!one_side.contains("host → plugin") && !one_side.contains("bootstrap "), "{one_side}");

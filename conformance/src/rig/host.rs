@@ -102,7 +102,7 @@ impl Host {
             manners,
             attached: RefCell::default(),
             came: Notify::new(),
-            transcript: Rc::default(),
+            transcript: Rc::new(Transcript::with_token(&token)),
             connections: RefCell::default(),
             raw: RefCell::default(),
             accepting: Cell::new(true),
@@ -213,24 +213,21 @@ impl Host {
         self.state.transcript.entries.borrow().iter().cloned().collect()
     }
 
-    /// The messages that came since there were so many, and how many there are by now.
-    pub(crate) fn messages_since(&self, known: usize) -> (Vec<Entry>, usize) {
-        let entries = self.state.transcript.entries.borrow();
+    /// The messages that came since there were so many, in words, and how many there are by now.
+    pub(crate) fn messages_since(&self, known: usize) -> (Vec<String>, usize) {
+        let Transcript { entries, conceals, .. } = &*self.state.transcript;
+        let entries = entries.borrow();
         let all = entries.iter().count() + entries.dropped();
-        let mut new: Vec<Entry> = entries.iter().rev().take(all.saturating_sub(known)).cloned().collect();
-        new.reverse();
-        (new, all)
+        (entries.told(all.saturating_sub(known), conceals), all)
     }
 
-    /// The last messages, for a report, and a word on those that are not kept.
+    /// The last messages in words, for a report, and a word on those that are not kept.
     pub(super) fn last_messages(&self, count: usize) -> Vec<String> {
-        let entries = self.state.transcript.entries.borrow();
-        let mut last: Vec<String> = entries.iter().rev().take(count).map(ToString::to_string).collect();
-        if entries.dropped() > 0 {
-            last.push(format!("({} earlier messages are not kept)", entries.dropped()));
-        }
-        last.reverse();
-        last
+        let Transcript { entries, conceals, .. } = &*self.state.transcript;
+        let entries = entries.borrow();
+        let gone = Some(entries.dropped()).filter(|dropped| *dropped > 0);
+        let gone = gone.map(|dropped| format!("({dropped} earlier messages are not kept)"));
+        gone.into_iter().chain(entries.told(count, conceals)).collect()
     }
 
     /// The size in bytes of the largest message that the plugin sent.

@@ -9,8 +9,10 @@ use std::time::Instant;
 
 use futures::io::{AsyncRead, AsyncWrite};
 
+use super::carried::{Carried, OpenCalls};
 use super::inbox::Inbox;
-use super::transcript::{Entries, Entry, Frames, Sender};
+use super::transcript::{Entries, Entry, Frames, Message, Sender, decode};
+use super::words::Conceals;
 
 /// What all taps of one host write into.
 #[derive(Default)]
@@ -19,6 +21,26 @@ pub(super) struct Transcript {
     /// The bytes that the plugin sent, up to a bound.
     pub(super) received: RefCell<Vec<u8>>,
     pub(super) news: tokio::sync::Notify,
+    /// What nobody is shown.
+    pub(super) conceals: Conceals,
+    calls: RefCell<OpenCalls>,
+}
+
+impl Transcript {
+    /// That of a host with this token.
+    pub(super) fn with_token(token: &str) -> Self {
+        Self { conceals: Conceals::token(token), ..Self::default() }
+    }
+
+    fn carried(
+        &self,
+        connection: usize,
+        sender: Sender,
+        (frame, message): (&[u8], &Message),
+    ) -> Option<Carried> {
+        let method = self.calls.borrow_mut().method(connection, sender, message)?;
+        Some(Carried::by(frame, method, &self.conceals))
+    }
 }
 
 /// More bytes than this are decoded, not kept.
@@ -51,12 +73,22 @@ impl Ear {
             let room = KEPT.saturating_sub(received.len());
             received.extend_from_slice(&heard[..heard.len().min(room)]);
         }
-        let (at, connection, sender) = (self.began.elapsed(), self.connection, self.sender);
-        for (bytes, message) in self.frames.take(heard) {
-            self.inbox.note(sender, bytes, &message);
-            self.transcript.entries.borrow_mut().push(Entry { at, connection, sender, bytes, message });
-            self.transcript.news.notify_waiters();
-        }
+        let Self { transcript, connection, sender, began, frames, inbox } = self;
+        let (at, connection, sender) = (began.elapsed(), *connection, *sender);
+        frames.cut(heard, |cut| {
+            let (bytes, message, carried) = match cut {
+                Ok(frame) => {
+                    let message = decode(frame);
+                    let carried = transcript.carried(connection, sender, (frame, &message));
+                    (frame.len(), message, carried)
+                }
+                Err((claimed, why)) => (claimed, Message::Garbage(why.to_owned()), None),
+            };
+            inbox.note(sender, bytes, &message);
+            let entry = Entry { at, connection, sender, bytes, message };
+            transcript.entries.borrow_mut().push(entry, carried);
+            transcript.news.notify_waiters();
+        });
         let lost = self.frames.lost().filter(|_| self.sender == Sender::Plugin).map(str::to_owned);
         lost.or_else(|| self.inbox.is_endless()).map_or(Ok(()), |why| Err(self.inbox.cut(why)))
     }

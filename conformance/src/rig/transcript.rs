@@ -6,22 +6,38 @@ use std::time::Duration;
 use capnp::message::ReaderOptions;
 use capnp_rpc::rpc_capnp::{call, exception, message, message_target, return_};
 
-use super::names::method_name;
+use super::carried::{self, Carried, LastCarried};
+use super::methods::method_name;
+use super::words::Conceals;
 
 /// A frame that claims more segments or bytes than this ends the link: it is twice what may be sent.
 const MOST_SEGMENTS: usize = 512;
 const MOST_BYTES: usize = 16 << 20;
 /// How many messages are kept of the beginning, and of the end.
 const FIRST: usize = 10_000;
-const LAST: usize = 1_000;
+const LAST: usize = carried::MESSAGES;
+/// How many bytes a message takes on the average, at most, where many are told.
+const WORDS: usize = 300;
 
 /// Who sent a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sender {
     /// The host: this suite.
     Host,
     /// The plugin.
     Plugin,
+}
+
+impl Sender {
+    /// Who is spoken to.
+    pub fn other(self) -> Self {
+        if self == Self::Host { Self::Plugin } else { Self::Host }
+    }
+
+    /// Who speaks to whom.
+    pub fn arrow(self) -> &'static str {
+        if self == Self::Host { "host → plugin" } else { "plugin → host" }
+    }
 }
 
 /// One message on a connection.
@@ -92,13 +108,30 @@ impl Message {
     }
 }
 
-impl std::fmt::Display for Entry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let direction = match self.sender {
-            Sender::Host => "host → plugin",
-            Sender::Plugin => "plugin → host",
-        };
-        write!(f, "{:>6} ms  link {}  {direction}  {}", self.at.as_millis(), self.connection, self.message)
+impl Entry {
+    /// In one line, with what it carries where that is kept.
+    fn told(&self, carried: Option<&Carried>, conceals: &Conceals) -> String {
+        let Self { at, connection, sender, message, .. } = self;
+        let message = carried.and_then(|carried| message.with(carried, conceals));
+        let message = message.unwrap_or_else(|| conceals.conceal(&self.message.to_string()));
+        format!("{:>6} ms  link {connection}  {}  {message}", at.as_millis(), sender.arrow())
+    }
+}
+
+impl Message {
+    /// A call or an answer with what it carries.
+    fn with(&self, carried: &Carried, conceals: &Conceals) -> Option<String> {
+        match self {
+            Self::Call { question, name, target, .. } => {
+                Some(format!("call {question}  {name}{} on {target}", carried.words(conceals)?))
+            }
+            Self::Return { answer, what, .. } => {
+                let words = carried.words(conceals);
+                let words = words.unwrap_or_else(|| format!("  {}", conceals.conceal(what)));
+                Some(format!("return {answer}  = {}{words}", method_name(carried.method())))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -120,12 +153,14 @@ impl std::fmt::Display for Message {
 pub(super) struct Entries {
     first: Vec<Entry>,
     last: VecDeque<Entry>,
+    carried: LastCarried,
     dropped: usize,
     largest: usize,
 }
 
 impl Entries {
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(super) fn push(&mut self, entry: Entry, carried: Option<Carried>) {
+        self.carried.push(carried);
         if entry.sender == Sender::Plugin {
             self.largest = self.largest.max(entry.bytes);
         }
@@ -142,6 +177,20 @@ impl Entries {
     /// What is kept, in order.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.first.iter().chain(&self.last)
+    }
+
+    /// The last of them in words, in order; where all are long, the older ones without what they carry.
+    pub(super) fn told(&self, count: usize, conceals: &Conceals) -> Vec<String> {
+        let mut room = count.saturating_mul(WORDS);
+        let last = self.iter().rev().take(count).zip(self.carried.newest_first());
+        let told = last.map(|(entry, carried)| {
+            let line = entry.told(carried.filter(|_| room > 0), conceals);
+            room = room.saturating_sub(line.len());
+            line
+        });
+        let mut told: Vec<String> = told.collect();
+        told.reverse();
+        told
     }
 
     /// How many of the middle are not kept.
@@ -163,18 +212,6 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Takes the next bytes and yields the messages that they complete, with their sizes.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<(usize, Message)> {
-        let mut found = Vec::new();
-        self.cut(bytes, |cut| {
-            found.push(match cut {
-                Ok(frame) => (frame.len(), decode(frame)),
-                Err((claimed, why)) => (claimed, Message::Garbage(why.to_owned())),
-            });
-        });
-        found
-    }
-
     /// Takes the next bytes and hands on each message that they complete, as it came; for bytes that are none, the
     /// length that they claim and why they are none.
     pub fn cut(&mut self, bytes: &[u8], mut each: impl FnMut(Result<&[u8], (usize, &str)>)) {
@@ -230,7 +267,8 @@ fn frame_length(bytes: &[u8]) -> Result<Option<usize>, (usize, String)> {
     Ok(Some(total))
 }
 
-fn decode(frame: &[u8]) -> Message {
+/// What a message is, all of whose bytes these are.
+pub(super) fn decode(frame: &[u8]) -> Message {
     read(frame).unwrap_or_else(|error| Message::Garbage(error.to_string()))
 }
 
@@ -285,6 +323,19 @@ mod tests {
 
     use super::*;
 
+    impl Frames {
+        fn take(&mut self, bytes: &[u8]) -> Vec<(usize, Message)> {
+            let mut found = Vec::new();
+            self.cut(bytes, |cut| {
+                found.push(match cut {
+                    Ok(frame) => (frame.len(), decode(frame)),
+                    Err((claimed, why)) => (claimed, Message::Garbage(why.to_owned())),
+                });
+            });
+            found
+        }
+    }
+
     fn bootstrap(question: u32) -> Vec<u8> {
         let mut built = capnp::message::Builder::new_default();
         built.init_root::<message::Builder<'_>>().init_bootstrap().set_question_id(question);
@@ -311,7 +362,7 @@ mod tests {
             bytes,
             message: Message::Bootstrap { question: 0 },
         };
-        (0..FIRST + LAST + 5).for_each(|bytes| entries.push(entry(bytes)));
+        (0..FIRST + LAST + 5).for_each(|bytes| entries.push(entry(bytes), None));
         let kept: Vec<usize> = entries.iter().map(|entry| entry.bytes).collect();
         assert_eq!((kept.len(), entries.dropped()), (FIRST + LAST, 5));
         assert_eq!(kept[FIRST - 1..=FIRST], [FIRST - 1, FIRST + 5]);
