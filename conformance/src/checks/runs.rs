@@ -246,10 +246,8 @@ async fn null_arguments(rig: &Rig) -> Checked {
 async fn message_out(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
-        let much: &Value = actor.part.much.as_ref().unwrap_or(&Value::Null);
-        let config = if much.is_null() { actor.good() } else { much.clone() };
-        let running = actor.start(rig, &cast.session, &actor.stage(rig)?, &config).await?;
-        actor.ends(rig, &cast.session, &running).await?;
+        let running = actor.start(rig, &cast.session, &actor.stage(rig)?, &actor.much()).await?;
+        actor.ends_much(rig, &cast.session, &running).await?;
     }
     let largest = cast.session.host.largest_from_plugin();
     cast.session.plugin.saw(

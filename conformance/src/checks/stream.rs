@@ -118,8 +118,7 @@ async fn much(rig: &Rig, cast: &Cast, actor: &Actor, stage: &Rc<Stage>) -> Resul
         opened.keep_with(stage);
         return Ok(command.running);
     }
-    let config = actor.part.much.clone().unwrap_or_else(|| actor.good());
-    actor.start(rig, &cast.session, stage, &config).await
+    actor.start(rig, &cast.session, stage, &actor.much()).await
 }
 
 fn answer_everything(stage: &Stage, reply: Reply) {
@@ -159,7 +158,7 @@ async fn resumes(rig: &Rig) -> Checked {
         rig.sleep(STALLED).await;
         for (stage, running) in [ui, writes].iter().zip(&runs) {
             answer_everything(stage, Reply::Now);
-            let outcome = actor.ends(rig, &cast.session, running).await?.outcome;
+            let outcome = actor.ends_much(rig, &cast.session, running).await?.outcome;
             cast.saw(actor, "ends well after 2 s without answers", outcome.is_good(), outcome.told());
             let after = counted(stage);
             // What differs from run to run anyway is no loss.
@@ -182,7 +181,7 @@ async fn resumes(rig: &Rig) -> Checked {
 async fn undisturbed(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<(usize, usize), Stop> {
     let stage = actor.stage(rig)?;
     let running = much(rig, cast, actor, &stage).await?;
-    actor.ends(rig, &cast.session, &running).await?;
+    actor.ends_much(rig, &cast.session, &running).await?;
     Ok(counted(&stage))
 }
 
@@ -224,7 +223,7 @@ async fn chunk_size(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
         let running = much(rig, &cast, actor, &stage).await?;
-        actor.ends(rig, &cast.session, &running).await?;
+        actor.ends_much(rig, &cast.session, &running).await?;
         match stage.diary.acts().iter().map(|act| act.bytes).max().filter(|largest| *largest > 0) {
             Some(largest) => {
                 let observed = format!("the largest has {largest} bytes");
@@ -241,7 +240,7 @@ async fn end_exactly_once(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
         let running = much(rig, &cast, actor, &stage).await?;
-        actor.ends(rig, &cast.session, &running).await?;
+        actor.ends_much(rig, &cast.session, &running).await?;
         // An end that comes too late is not missed by a hair.
         rig.sleep(MOMENT).await;
         let streams = streams(&stage);

@@ -296,8 +296,40 @@ impl Actor {
         self.ends(rig, session, &running).await
     }
 
+    /// The configuration of a run with much output, if the scenario has one.
+    pub(crate) fn much(&self) -> Value {
+        self.part.much.clone().unwrap_or_else(|| self.good())
+    }
+
     /// The end of a run that nothing keeps waiting; without it the check ends.
     pub(crate) async fn ends(&self, rig: &Rig, session: &Attached, running: &Running) -> Result<Ended, Stop> {
+        self.ends_or(rig, session, running, "it did not end").await
+    }
+
+    /// The same of a run with much output, where it may be the scenario that asks for too much.
+    pub(crate) async fn ends_much(
+        &self,
+        rig: &Rig,
+        session: &Attached,
+        running: &Running,
+    ) -> Result<Ended, Stop> {
+        let observed = match &self.part.much {
+            Some(_) => {
+                "it did not end; more than 64 texts, or more than 1 MiB, is much, and no more is needed: if the run is \
+                 only slow, ask for less in the scenario's `much`, or give it a longer `within`"
+            }
+            None => "it did not end",
+        };
+        self.ends_or(rig, session, running, observed).await
+    }
+
+    async fn ends_or(
+        &self,
+        rig: &Rig,
+        session: &Attached,
+        running: &Running,
+        observed: &str,
+    ) -> Result<Ended, Stop> {
         let within = self.within();
         match running.end(rig, within).await {
             Some(ended) => Ok(ended),
@@ -307,7 +339,7 @@ impl Actor {
                     self.title,
                     within.as_secs_f64()
                 ),
-                "it did not end",
+                observed,
             ),
         }
     }
