@@ -349,7 +349,7 @@ const FILTERS: [(&str, &str); 20] = [
     (r"0100007F:[0-9A-F]{4}", "127.0.0.1:[port]"),
     (r"\d\d+ connections", "[n] connections"),
     (r#""(outerr|errout)" and """#, r#""outerr" and """#),
-    (r"the other's: (true|false)", "the other's: [either]"),
+    (r"that of the other run is (there|not)", "that of the other run is [there or not]"),
     (r"after \d+ questions", "after [n] questions"),
     (r"of \d+ children these do: \[[^\]]*\]", "of [n] children these do: [children]"),
     (r"\d+ after 10, \d+ after 100", "[n] after 10, [more] after 100"),

@@ -1,5 +1,6 @@
 //! Runs: what holds for every kind.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use crate::checks::comm::run_a_command;
 use crate::components::Kind;
 use crate::rig::{Child, Rig};
 use crate::scenario::Key;
-use crate::stage::{Actor, Cast, HookAnswer, Lent, Outcome, Reply, TEXT};
+use crate::stage::{Actor, Cast, HookAnswer, Lent, Outcome, Reply, Stage, TEXT};
 
 const MOMENT: Duration = Duration::from_millis(200);
 /// The kinds that prepare.
@@ -35,7 +36,9 @@ pub(super) const CHECKS: &[Check] = &[
         class: Class::Scenario,
         title: "keeps prepared objects apart",
         why: "A template prepares all its builds before the first of them runs.",
-        seen: "Two objects are prepared with configurations that name different directories, then run; each run may know its own only.",
+        seen: "Two objects are prepared with configurations whose ${work} are different directories, then run. Both directories are \
+               looked for in what each run says, calls and writes, in its outcome and artifact, and in the files below its \
+               own; new files below the other one count as well. Runs that show neither are not judged.",
         budgets: &[],
         mutants: &["global-config"],
         lasts: MOMENT,
@@ -159,24 +162,62 @@ async fn independent(rig: &Rig) -> Checked {
             cast.lacks(actor, "`run` with ${work}");
             continue;
         }
-        let failed = |error| Stop::rig("a run cannot begin", error);
         let stages = [actor.stage(rig)?, actor.stage(rig)?];
-        let mut objects = Vec::new();
-        for stage in &stages {
-            objects.extend(actor.prepare(rig, &cast.session, stage, &actor.good()).await?);
+        let shown = shown_directories(rig, &cast, actor, &stages).await?;
+        if shown.iter().all(|shown| !shown.own && !shown.other) {
+            cast.lacks(
+                actor,
+                "`run` that shows its ${work} in its Ui, calls, streams, outcome, artifact or files",
+            );
+            continue;
         }
-        for (at, object) in objects.iter().enumerate() {
-            let running = object.start(rig, &stages[at]).map_err(failed)?;
-            let ended = actor.ends(rig, &cast.session, &running).await?;
-            let traces = stages[at].traces(&ended).await;
-            let directory = |at: usize| stages[at].directory.display().to_string();
-            let (own, other) = (traces.contains(&directory(at)), traces.contains(&directory(1 - at)));
-            let observed = format!("own: {own}, the other's: {other}");
-            let promise = format!("works in run {} with the configuration of this run", at + 1);
-            cast.saw(actor, &promise, own && !other, observed);
+        for (at, shown) in (1..).zip(&shown) {
+            let promise = format!("works in run {at} with the configuration of this run");
+            cast.saw(actor, &promise, shown.own && !shown.other, shown.told());
         }
     }
     cast.over()
+}
+
+/// Of which of two directories something was seen in a run.
+struct Shown {
+    own: bool,
+    other: bool,
+}
+
+impl Shown {
+    fn told(&self) -> String {
+        let word = |seen: bool| if seen { "is there" } else { "is not" };
+        let (own, other) = (word(self.own), word(self.other));
+        format!(
+            "of the two ${{work}}, looked for in its Ui, calls, streams, outcome, artifact and files, that of this run {own}, \
+             that of the other run {other}"
+        )
+    }
+}
+
+/// Prepares the good configuration twice, then runs both; each has a directory of its own.
+async fn shown_directories(
+    rig: &Rig,
+    cast: &Cast,
+    actor: &Actor,
+    stages: &[Rc<Stage>; 2],
+) -> Result<Vec<Shown>, Stop> {
+    let failed = |error| Stop::rig("a run cannot begin", error);
+    let mut objects = Vec::new();
+    for stage in stages {
+        objects.extend(actor.prepare(rig, &cast.session, stage, &actor.good()).await?);
+    }
+    let mut shown = Vec::new();
+    for ((object, own), other) in objects.iter().zip(stages).zip(stages.iter().rev()) {
+        let before = other.files_made();
+        let running = object.start(rig, own).map_err(failed)?;
+        let ended = actor.ends(rig, &cast.session, &running).await?;
+        let traces = own.traces(&ended).await;
+        let is_in = |stage: &Stage| traces.contains(&stage.directory.display().to_string());
+        shown.push(Shown { own: is_in(own), other: is_in(other) || other.files_made() != before });
+    }
+    Ok(shown)
 }
 
 async fn never_unset(rig: &Rig) -> Checked {
@@ -196,7 +237,7 @@ async fn never_unset(rig: &Rig) -> Checked {
 }
 
 /// Lets hook and machine fail.
-fn disturb(stage: &crate::stage::Stage) {
+fn disturb(stage: &Stage) {
     stage.provisioning.set(HookAnswer::Failed);
     stage.breaks_at.set(Some(0));
 }
