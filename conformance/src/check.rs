@@ -262,6 +262,8 @@ pub struct Verdict {
     pub blame: Blame,
     /// How many things were looked at.
     pub observed: usize,
+    /// The components that they were about, where that is known: `builder custom-cloud`.
+    pub components: Vec<String>,
     /// The measured times beside their limits.
     pub measured: Vec<Measured>,
     /// How long the check took, in milliseconds.

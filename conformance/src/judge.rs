@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::check::{
     Blame, Check, Class, Finding, Level, Measured, Observation, Outcome, Sighting, Status, Stop, Verdict,
 };
+use crate::components::Kind;
 
 /// What came of running one check: an outcome, or the reason why our side failed.
 pub(crate) type Ran = (&'static Check, Result<Outcome, String>);
@@ -32,6 +33,7 @@ pub(crate) fn empty(id: &str, status: Status, reason: Option<String>, blame: Bla
         findings: Vec::new(),
         blame,
         observed: 0,
+        components: Vec::new(),
         measured: Vec::new(),
         took_ms: 0,
     }
@@ -67,7 +69,38 @@ fn verdict(check: &Check, outcome: Outcome, strays: Vec<Finding>) -> Verdict {
     let measured: Vec<Measured> =
         outcome.observations.iter().filter_map(|seen| seen.measured.clone()).collect();
     let (observed, took_ms) = (outcome.observations.len(), outcome.took_ms);
-    Verdict { id: check.id.to_owned(), status, reason, findings, blame, observed, measured, took_ms }
+    let components = components(&outcome.observations);
+    Verdict {
+        id: check.id.to_owned(),
+        status,
+        reason,
+        findings,
+        blame,
+        observed,
+        components,
+        measured,
+        took_ms,
+    }
+}
+
+/// The components that observations are about. What is expected of one names it first: ``the builder `x` answers``.
+fn components(observations: &[Observation]) -> Vec<String> {
+    let mut components = Vec::new();
+    for component in observations.iter().filter_map(|observation| component(&observation.expected)) {
+        if !components.contains(&component) {
+            components.push(component);
+        }
+    }
+    components
+}
+
+fn component(expected: &str) -> Option<String> {
+    let named = Kind::ALL.iter().filter_map(|kind| {
+        let (before, rest) = expected.split_once(&format!("the {} `", kind.word()))?;
+        let (name, _) = rest.split_once('`')?;
+        Some((before.len(), format!("{} {name}", kind.word())))
+    });
+    named.min().map(|(_, component)| component)
 }
 
 /// Who is to blame for an error of ours: the machine, if it had no room, memory, processes or descriptors left.
@@ -127,6 +160,14 @@ fn first_of_each_kind(sightings: Vec<Finding>) -> Vec<Finding> {
 mod tests {
     use super::*;
     use crate::checks;
+
+    #[test]
+    fn the_component_that_is_named_first_is_the_one_that_it_is_about() {
+        let of = |expected: &str| component(expected).unwrap_or_default();
+        assert_eq!(of("the builder `x` refuses {\"a\":\"the provisioner `y`\"}"), "builder x");
+        assert_eq!(of("a run of the post-processor `z` ends within 60 s"), "post-processor z");
+        assert_eq!(of("no message is larger than 8 MiB"), "");
+    }
 
     fn seen(held: bool) -> Observation {
         let (expected, observed) = ("a".to_owned(), "b".to_owned());

@@ -50,6 +50,7 @@ struct Answer<'a> {
     blame: crate::check::Blame,
     findings: &'a [crate::check::Finding],
     observed: usize,
+    components: &'a [String],
     measured: &'a [crate::check::Measured],
     took_ms: u64,
 }
@@ -96,13 +97,14 @@ fn result<'a>(
     run: &Run,
     subject: &Subject,
 ) -> Result<'a> {
-    let Verdict { id, status, reason, findings, blame, observed, measured, took_ms } = verdict;
+    let Verdict { id, status, reason, findings, blame, observed, components, measured, took_ms } = verdict;
     let answer = Answer {
         status: *status,
         reason: reason.as_deref(),
         blame: *blame,
         findings,
         observed: *observed,
+        components,
         measured,
         took_ms: *took_ms,
     };
