@@ -159,10 +159,10 @@ impl Events {
             communicator: scene.lend_communicator(),
             data: Value::Object(data).to_string(),
             environment: Some(services.offer()),
-            cancellation: OfferedCancellation::from(stop),
+            cancellation: OfferedCancellation::from(stop.clone()),
         };
         let run = remote.run(event.as_str(), lent);
-        let ran = running.run_until(Kind::Hook, run, &self.0.cancelled, self.0.ui.heard()).await;
+        let ran = running.run_until(Kind::Hook, run, &stop, self.0.ui.heard()).await;
         services.close().await;
         match ran {
             None => Err(Failure::Stuck { who, grace: running.grace(Kind::Hook).as_secs() }),

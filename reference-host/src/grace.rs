@@ -144,10 +144,11 @@ pub(crate) async fn over(grace: Duration, tell: impl FnOnce()) {
     silence(grace, &Notify::new(), tell).await;
 }
 
-/// Resolves a second after the cancellation: from then on nobody waits for somebody who takes no output.
+/// Resolves soon after the cancellation: from then on nobody waits for somebody who takes no output. A second after
+/// it every call is answered (`host.cancel-frees-output`).
 pub(crate) async fn stalled(cancelled: &CancellationToken) {
     cancelled.cancelled().await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
 }
 
 #[cfg(test)]
@@ -197,6 +198,17 @@ mod tests {
         let begun = Instant::now();
         over(Duration::from_secs(60), tell).await;
         assert_eq!((told.get(), begun.elapsed().as_secs()), (1, 60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn output_that_nobody_takes_is_given_up_within_a_second_of_the_cancellation() {
+        let cancelled = CancellationToken::new();
+        let waited = tokio::time::timeout(Duration::from_secs(3600), stalled(&cancelled)).await;
+        assert!(waited.is_err(), "who is not cancelled waits");
+        cancelled.cancel();
+        let begun = Instant::now();
+        stalled(&cancelled).await;
+        assert!(begun.elapsed() < Duration::from_secs(1));
     }
 
     #[test]

@@ -70,10 +70,9 @@ impl Provisioning {
         }
     }
 
-    /// Whether provisioners wait in vain: the builder is done, and never called the hook.
+    /// Whether the builder has never called the hook; it has to, whatever there is to do then.
     pub(crate) fn is_forgotten(&self) -> bool {
-        let is_called = !matches!(*self.progress(), Progress::NotCalled);
-        !is_called && (!self.0.steps.provisioners.is_empty() || self.0.around.events.has(PROVISION))
+        matches!(*self.progress(), Progress::NotCalled)
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

@@ -6,7 +6,9 @@ mod post_process;
 use std::sync::Arc;
 use std::time::Instant;
 
-use packwire_wire::{ArtifactInfo, BuildLent, BuildOutcome, Built, Context, OfferedHook, RemoteArtifact};
+use packwire_wire::{
+    ArtifactInfo, BuildLent, BuildOutcome, Built, Context, OfferedHook, OnError, RemoteArtifact,
+};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -21,7 +23,7 @@ use crate::provision::{Around, Provisioning, generated_data};
 use crate::services::{Services, Stock};
 use crate::template::{Data, Learned};
 use crate::ui::{BuildResult, BuildUi, Summary, Terminal};
-use post_process::{Made, PostProcessing, Processed};
+use post_process::{Made, PostProcessing, Processed, destroy};
 
 pub use look_up::{NotFound, look_up};
 
@@ -131,10 +133,13 @@ impl Run {
         let built = match built {
             None => return Err(Failure::Stuck { who, grace: running.grace(Kind::Builder).as_secs() }),
             Some(Ok(built)) => built,
-            Some(Err(broken)) => return Err(Failure::Broken { who, why: running.explain(broken).await }),
+            Some(Err(broken)) => {
+                drop(prepared.close().await);
+                return Err(Failure::Broken { who, why: running.explain(broken).await });
+            }
         };
         drop(prepared.close().await);
-        let (made, generated) = finished(who, built, &provisioning, running).await?;
+        let (made, generated) = finished(who, built, &provisioning, running, &around).await?;
         around.mask(&generated);
         let Some(made) = made else {
             if !sequences.is_empty() {
@@ -155,12 +160,14 @@ impl Run {
     }
 }
 
-/// What a build that has answered is worth: its artifact, if it made one, and its generated data.
+/// What a build that has answered is worth: its artifact, if it made one, and its generated data. What it made
+/// although it failed is wanted by nobody.
 async fn finished(
     who: String,
     built: Built<RemoteArtifact>,
     provisioning: &Provisioning,
     running: Arc<Running>,
+    around: &Around,
 ) -> Result<(Option<Made>, Map<String, Value>), Failure> {
     let Built { outcome, generated_data: data } = built;
     let artifact = match outcome {
@@ -172,15 +179,33 @@ async fn finished(
         BuildOutcome::Nothing => None,
         BuildOutcome::Artifact(artifact) => Some(artifact),
     };
+    let generated = judged(&who, &data, provisioning);
+    let Some(artifact) = artifact else { return Ok((None, generated?)) };
+    let finished = match generated {
+        Ok(generated) => {
+            let made = Made::describe(who.clone(), artifact.clone(), running.clone()).await;
+            made.map(|made| (Some(made), generated))
+        }
+        Err(failure) => Err(failure),
+    };
+    if finished.is_err()
+        && around.on_error != OnError::Abort
+        && let Err(why) = destroy(&who, &artifact, &running, &around.ui).await
+    {
+        around.ui.error(&why.to_string());
+    }
+    finished
+}
+
+/// The generated data of a builder that says it is done, unless it has done what it must not.
+fn judged(who: &str, data: &str, provisioning: &Provisioning) -> Result<Map<String, Value>, Failure> {
     if provisioning.is_forgotten() {
-        return Err(Failure::bug(&who, "it is done, and never asked for its provisioners"));
+        return Err(Failure::bug(who, "it is done, and never asked for its provisioners"));
     }
     if let Some(failure) = provisioning.failure() {
         return Err(failure);
     }
-    let generated = generated_data(&data).map_err(|why| Failure::bug(&who, &why))?;
-    let Some(artifact) = artifact else { return Ok((None, generated)) };
-    Ok((Some(Made::describe(who, artifact, running).await?), generated))
+    generated_data(data).map_err(|why| Failure::bug(who, &why))
 }
 
 /// The descriptions of these artifacts; one that a post-processor handed on as it was is the same.

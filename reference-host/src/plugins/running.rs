@@ -1,9 +1,12 @@
 //! One process of a plugin, from its attaching to its end.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, join_all};
 use packwire_wire::process::{Attached, Departure, Ended};
 use packwire_wire::{Broken, Component, Hello, RemoteCapability};
 use tokio::sync::{Notify, watch};
@@ -24,8 +27,16 @@ pub struct Running {
     attached: Mutex<Option<Attached>>,
     departure: watch::Sender<Option<Departure>>,
     runs: OpenRuns,
+    unused: Mutex<Unused>,
     patience: Patience,
     is_wait_told: AtomicBool,
+}
+
+/// How to close what was prepared and has not run.
+#[derive(Default)]
+struct Unused {
+    closing: BTreeMap<u64, BoxFuture<'static, ()>>,
+    next: u64,
 }
 
 impl Running {
@@ -40,6 +51,7 @@ impl Running {
             attached: Mutex::new(Some(attached)),
             departure: watch::Sender::default(),
             runs: OpenRuns::default(),
+            unused: Mutex::default(),
             patience,
             is_wait_told: AtomicBool::default(),
         }
@@ -178,8 +190,31 @@ impl Running {
         self.departure.send_replace(Some(departure));
     }
 
-    /// Tells it to leave, and ends what has not left within its grace; `None` if it has left before.
+    /// Remembers how to close what was prepared, for the case that it never runs.
+    pub fn keep_unused(&self, close: impl Future<Output = ()> + Send + 'static) -> u64 {
+        let mut unused = self.unused();
+        let number = unused.next;
+        unused.next += 1;
+        unused.closing.insert(number, close.boxed());
+        number
+    }
+
+    /// It runs now: whoever runs it closes it.
+    pub fn use_kept(&self, number: u64) {
+        self.unused().closing.remove(&number);
+    }
+
+    fn unused(&self) -> MutexGuard<'_, Unused> {
+        self.unused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes what was prepared and never ran, tells it to leave, and ends what has not left within its grace;
+    /// `None` if it has left before.
     pub(super) async fn leave(&self) -> Option<Ended> {
+        let unused = std::mem::take(&mut self.unused().closing);
+        if !self.is_gone() {
+            join_all(unused.into_values()).await;
+        }
         let grace = self.runs.grace(self.patience.graces.idle);
         let left = self.take_attached()?.leave(grace).await;
         Some(left.ended)

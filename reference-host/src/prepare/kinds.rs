@@ -12,6 +12,9 @@ pub trait Preparable: Sized + Clone + Send + Sync + 'static {
         config: String,
         context: Context,
     ) -> impl Future<Output = Option<Result<Prepared<Self>, Broken>>> + Send;
+
+    /// Says that it will not be run, or not be asked again.
+    fn close(&self) -> impl Future<Output = Result<(), Broken>> + Send;
 }
 
 impl Preparable for RemoteBuild {
@@ -22,6 +25,10 @@ impl Preparable for RemoteBuild {
     ) -> Option<Result<Prepared<Self>, Broken>> {
         let RemoteCapability::Builder(builder) = capability else { return None };
         Some(builder.prepare(config, context).await)
+    }
+
+    async fn close(&self) -> Result<(), Broken> {
+        Self::close(self).await
     }
 }
 
@@ -34,6 +41,10 @@ impl Preparable for RemoteProvision {
         let RemoteCapability::Provisioner(provisioner) = capability else { return None };
         Some(provisioner.prepare(config, context).await)
     }
+
+    async fn close(&self) -> Result<(), Broken> {
+        Self::close(self).await
+    }
 }
 
 impl Preparable for RemotePostProcess {
@@ -45,6 +56,10 @@ impl Preparable for RemotePostProcess {
         let RemoteCapability::PostProcessor(post_processor) = capability else { return None };
         Some(post_processor.prepare(config, context).await)
     }
+
+    async fn close(&self) -> Result<(), Broken> {
+        Self::close(self).await
+    }
 }
 
 impl Preparable for RemoteQuery {
@@ -55,5 +70,9 @@ impl Preparable for RemoteQuery {
     ) -> Option<Result<Prepared<Self>, Broken>> {
         let RemoteCapability::DataSource(source) = capability else { return None };
         Some(source.prepare(config, context).await)
+    }
+
+    async fn close(&self) -> Result<(), Broken> {
+        Self::close(self).await
     }
 }

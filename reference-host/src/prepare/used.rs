@@ -26,7 +26,14 @@ pub struct Use<T> {
     plugin: Arc<Plugin>,
     kind: Kind,
     context: Context,
-    prepared: tokio::sync::Mutex<Option<(Arc<Running>, T)>>,
+    prepared: tokio::sync::Mutex<Option<Unused<T>>>,
+}
+
+/// What was prepared, until it runs. Its process closes it in the end if it never does (`host.closes-prepared`).
+struct Unused<T> {
+    running: Arc<Running>,
+    prepared: T,
+    number: u64,
 }
 
 /// What runs once, and who that is.
@@ -111,7 +118,12 @@ impl<T: Preparable> Use<T> {
             return Ok(Vec::new());
         }
         let (running, prepared, warnings) = self.prepare(&self.config).await?;
-        *self.prepared.get_mut() = Some((running, prepared));
+        let number = running.keep_unused({
+            let prepared = prepared.clone();
+            // A plugin that does not answer this is about to be told to leave.
+            async move { drop(prepared.close().await) }
+        });
+        *self.prepared.get_mut() = Some(Unused { running, prepared, number });
         Ok(warnings)
     }
 
@@ -136,7 +148,8 @@ impl<T: Preparable> Use<T> {
     /// The plugin cannot be started again, or answers otherwise than before; what was learned does not suffice.
     pub async fn take(&self, learned: Learned<'_>, ui: &BuildUi) -> Result<Taken<T>, Refusal> {
         let prepared = self.prepared.lock().await.take();
-        if let Some((running, prepared)) = prepared.filter(|(running, _)| !running.is_gone()) {
+        if let Some(Unused { running, prepared, number }) = prepared.filter(|one| !one.running.is_gone()) {
+            running.use_kept(number);
             return Ok(self.taken(running, prepared, &self.config));
         }
         if !self.config.is_late() {

@@ -75,6 +75,7 @@ impl Provisioning {
             taken.map_err(|refusal| Failure::refused(&who, refusal))?;
         if machine.communicator.is_none() && component.needs_communicator {
             let needs = Diagnostic::error("it needs a machine, and the builder lends no communicator");
+            close(&provision).await;
             return Err(Failure::said(&who, vec![needs]));
         }
         let services = self.0.around.services.of_others(component.grants, stop.clone());
@@ -86,7 +87,10 @@ impl Provisioning {
         let outcome = match ran {
             None => return Err(Failure::Stuck { who, grace: running.grace(Kind::Provisioner).as_secs() }),
             Some(Ok(outcome)) => outcome,
-            Some(Err(broken)) => return Err(Failure::Broken { who, why: running.explain(broken).await }),
+            Some(Err(broken)) => {
+                close(&provision).await;
+                return Err(Failure::Broken { who, why: running.explain(broken).await });
+            }
         };
         close(&provision).await;
         match outcome {

@@ -87,7 +87,10 @@ impl Run {
         let outcome = match ran {
             None => return Err(Failure::Stuck { who, grace: running.grace(Kind::DataSource).as_secs() }),
             Some(Ok(outcome)) => outcome,
-            Some(Err(broken)) => return Err(Failure::Broken { who, why: running.explain(broken).await }),
+            Some(Err(broken)) => {
+                drop(query.close().await);
+                return Err(Failure::Broken { who, why: running.explain(broken).await });
+            }
         };
         drop(query.close().await);
         match outcome {

@@ -74,22 +74,31 @@ impl Made {
 
     async fn destroy(self, ui: &BuildUi) -> Result<(), Failure> {
         let Self { artifact, running, who, .. } = &self;
-        // Once begun it is not stopped: half a thing is of no use.
-        let stop = CancellationToken::new();
-        let destroyed = match artifact.destroy(Some(ui.lend(stop.clone())), stop).await {
-            Ok(destroyed) => destroyed,
-            Err(broken) => {
-                return Err(Failure::Broken { who: who.clone(), why: running.explain(broken).await });
-            }
-        };
-        self.close().await;
-        match destroyed {
-            Outcome::Done => Ok(()),
-            Outcome::Failed(diagnostics) => {
-                Err(Failure::said(&format!("the artifact of {who}"), diagnostics))
-            }
-            Outcome::Cancelled => Err(Failure::Cancelled),
+        destroy(who, artifact, running, ui).await
+    }
+}
+
+/// Has an artifact destroyed that nobody wants, and closes it.
+pub(super) async fn destroy(
+    who: &str,
+    artifact: &RemoteArtifact,
+    running: &Running,
+    ui: &BuildUi,
+) -> Result<(), Failure> {
+    // Once begun it is not stopped: half a thing is of no use.
+    let stop = CancellationToken::new();
+    let destroyed = match artifact.destroy(Some(ui.lend(stop.clone())), stop).await {
+        Ok(destroyed) => destroyed,
+        Err(broken) => {
+            return Err(Failure::Broken { who: who.to_owned(), why: running.explain(broken).await });
         }
+    };
+    // One that is gone has been closed by that.
+    drop(artifact.close().await);
+    match destroyed {
+        Outcome::Done => Ok(()),
+        Outcome::Failed(diagnostics) => Err(Failure::said(&format!("the artifact of {who}"), diagnostics)),
+        Outcome::Cancelled => Err(Failure::Cancelled),
     }
 }
 
@@ -194,7 +203,10 @@ impl PostProcessing<'_> {
         let outcome = match ran {
             None => return Err(Failure::Stuck { who, grace: running.grace(Kind::PostProcessor).as_secs() }),
             Some(Ok(outcome)) => outcome,
-            Some(Err(broken)) => return Err(Failure::Broken { who, why: running.explain(broken).await }),
+            Some(Err(broken)) => {
+                drop(prepared.close().await);
+                return Err(Failure::Broken { who, why: running.explain(broken).await });
+            }
         };
         drop(prepared.close().await);
         match outcome {

@@ -29,6 +29,14 @@ pub(crate) struct Scene {
     /// Whether it uses one of each thing that the host lends.
     #[serde(default)]
     uses_lent: bool,
+    /// How often it has its machine provisioned.
+    #[serde(default = "once")]
+    provisions: u32,
+    /// Whether it goes on when provisioning has failed.
+    #[serde(default)]
+    careless: bool,
+    /// What it says in the end that it has generated, if that is something else.
+    claims: Option<Value>,
     /// Why there is no machine, if there is none.
     fail: Option<String>,
     /// Whether it waits, before there is a machine, to be cancelled.
@@ -74,11 +82,17 @@ impl Build for Scene {
         let mut generated = self.generated;
         generated.insert("ID".to_owned(), json!("scene-1"));
         let generated = Value::Object(generated);
-        let provisioned = run.provision(None, &generated).await;
+        let mut provisioned = Ok(());
+        for _ in 0..self.provisions {
+            provisioned = run.provision(None, &generated).await;
+        }
         run.ui
             .say(if provisioned.is_err() && self.stays { "The stage stays" } else { "The stage goes" })
             .await?;
-        provisioned?;
+        if !self.careless {
+            provisioned?;
+        }
+        let generated = self.claims.unwrap_or(generated);
         let Some(target) = self.target else { return Ok(Built::nothing().with_generated_data(generated)) };
         let thing = Thing::make(&self.directory, target, &self.content)?;
         Ok(Built::artifact(thing).with_generated_data(generated))

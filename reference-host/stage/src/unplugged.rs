@@ -1,7 +1,9 @@
 //! The plugin behind a connection that a test cuts: as `packer-plugin-stage unplugged CUT` it starts itself, carries
-//! what host and plugin say to each other, and hangs up on both when the pipe CUT was read to its end.
+//! what host and plugin say to each other, and hangs up on both when the pipe CUT was read to its end. What the host
+//! has said is in CUT.heard.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _, Write};
 use std::net::Shutdown;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -29,18 +31,24 @@ fn run(cut: &Path) -> io::Result<ExitCode> {
         Command::new(std::env::current_exe()?).env(ADDRESS, format!("unix:{}", own.display())).spawn()?;
     let plugin = listener.accept()?.0;
     std::fs::remove_file(&own)?;
-    carry(&host, &plugin)?;
-    carry(&plugin, &host)?;
+    let heard = File::create(cut.with_extension("heard"))?;
+    carry(&host, &plugin, heard)?;
+    carry(&plugin, &host, io::sink())?;
     cut_when_told(cut.to_owned(), [host, plugin]);
     let status = child.wait()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Each end is handed on.
-fn carry(from: &UnixStream, to: &UnixStream) -> io::Result<()> {
+/// Each end is handed on; what is said is noted before.
+fn carry(from: &UnixStream, to: &UnixStream, mut heard: impl Write + Send + 'static) -> io::Result<()> {
     let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
     drop(std::thread::spawn(move || {
-        drop(io::copy(&mut from, &mut to));
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut bytes) {
+            if heard.write_all(&bytes[..count]).and_then(|()| to.write_all(&bytes[..count])).is_err() {
+                break;
+            }
+        }
         to.shutdown(Shutdown::Write)
     }));
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use rustix::process::Signal;
 
-use crate::rig::{FILE, Run, World};
+use crate::rig::{FILE, Run, STAGE, World};
 
 /// A machine on which something runs for ever, and a file that is never finished.
 const ENDLESS: &str = r#"{
@@ -117,4 +117,19 @@ fn no_plugin_outlives_a_killed_host() {
     world.until_quiet(Duration::from_secs(1));
     assert!(!world.path("after").exists());
     assert_eq!(world.run("recover").ended, "exit 0");
+}
+
+#[test]
+fn the_machine_of_a_cancelled_build_is_cleaned_up_by_what_is_there_for_that() {
+    let template = r#"{
+      "builders": [{"type": "stage"}],
+      "provisioners": [{"type": "stage", "say": ["It is up"], "waits": true}],
+      "error-cleanup-provisioner": {"type": "stage", "say": ["It is cleaned up"]},
+      "hooks": {"packer_cleanup_provision": ["stage"]}
+    }"#;
+    let world = World::with(&[STAGE]).template(template);
+    let run = world.start("build template.json");
+    run.until_said("It is up");
+    run.signal(Signal::INT);
+    assert_snapshot!(run.said());
 }

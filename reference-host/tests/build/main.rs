@@ -16,6 +16,7 @@ mod logs;
 mod outputs;
 mod parts;
 mod plugins;
+mod prepared;
 mod provisioning;
 mod recovery;
 mod refused;

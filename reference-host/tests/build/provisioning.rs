@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::{Said, World};
+use crate::rig::{STAGE, Said, World};
 
 /// One machine with this provisioner.
 fn provisioned(world: World, provisioner: &str) -> (World, Said) {
@@ -104,4 +104,39 @@ fn an_unknown_communicator_is_refused() {
 fn a_script_that_is_not_there_is_told_before_anything_runs() {
     let (_world, said) = provisioned(World::with_all(), r#"{"type": "shell", "script": "setup.sh"}"#);
     assert_snapshot!(said);
+}
+
+/// A builder of the stage with these options, and something to do on its machine.
+fn staged(options: &str) -> World {
+    let provisioners = r#""provisioners": [{"type": "stage", "say": ["provisioning"]}]"#;
+    let template =
+        format!(r#"{{"builders": [{{"type": "stage", "target": "made.txt", {options}}}], {provisioners}}}"#);
+    World::with(&[STAGE]).template(&template)
+}
+
+#[test]
+fn a_builder_that_never_has_its_machine_provisioned_has_failed() {
+    assert_snapshot!(staged(r#""provisions": 0"#).run("build template.json"));
+    let alone = r#"{"builders": [{"type": "stage", "provisions": 0}]}"#;
+    let said = World::with(&[STAGE]).template(alone).run("build template.json");
+    assert_eq!(said.ended, "exit 1", "also where there is nothing to do: {said}");
+}
+
+#[test]
+fn a_builder_that_goes_on_when_provisioning_has_failed_has_failed() {
+    let world = staged(r#""careless": true"#);
+    let failing = world.read("template.json").replace(r#""say": ["provisioning"]"#, r#""fail": "it broke""#);
+    let world = world.template(&failing);
+    assert_snapshot!(world.run("build template.json"));
+    assert!(!world.path("made.txt").exists(), "nobody wants what a failed build has made");
+}
+
+#[test]
+fn a_machine_is_provisioned_once() {
+    assert_snapshot!(staged(r#""provisions": 2"#).run("build template.json"));
+}
+
+#[test]
+fn generated_data_that_is_no_object_is_the_builders_fault() {
+    assert_snapshot!(staged(r#""claims": ["a list"]"#).run("build template.json"));
 }

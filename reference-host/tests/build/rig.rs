@@ -97,6 +97,14 @@ impl World {
         self.pipe("cut").script(STAGE, &text)
     }
 
+    /// How often the host has called a method of an interface in the plugin of [`World::unplugged`].
+    pub(crate) fn calls(&self, interface: u64, method: u16) -> usize {
+        let heard = fs::read(self.path("cut.heard")).unwrap();
+        // As a call has it: its method, whom the results go to (the caller), the interface.
+        let call = [&method.to_le_bytes()[..], &[0, 0], &interface.to_le_bytes()[..]].concat();
+        heard.windows(call.len()).filter(|bytes| *bytes == call).count()
+    }
+
     /// The same with a plugin of ours that writes a line to its log first.
     pub(crate) fn talkative(self, name: &str, line: &str) -> Self {
         let text = format!("#!/bin/sh\necho '{line}' >&2\nexec {}\n", programs::plugin(name).display());

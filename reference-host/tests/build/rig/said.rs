@@ -12,9 +12,8 @@ pub(crate) struct Said {
 
 impl Said {
     pub(super) fn new(folder: &Path, line: &str, [stdout, stderr]: [String; 2], ended: String) -> Self {
-        let constant = |text: String| {
-            constant(&without_waits(&text).replace(&folder.display().to_string(), "FOLDER"))
-        };
+        let constant =
+            |text: String| constant(&without_waits(&text).replace(&folder.display().to_string(), "FOLDER"));
         Self { line: line.to_owned(), stdout: constant(stdout), stderr: constant(stderr), ended }
     }
 
