@@ -6,6 +6,7 @@ mod hosting;
 mod invocation;
 mod plugins;
 mod recover;
+mod transport;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,6 +25,7 @@ use invocation::Shared;
 
 pub use invocation::Invocation;
 pub use plugins::{Described, Description};
+pub use transport::BadTransport;
 
 const VERSION: &str = concat!("packwire v", env!("CARGO_PKG_VERSION"));
 

@@ -13,7 +13,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use packwire_wire::Room;
-use packwire_wire::process::{Attached, Departure, Launch, LogLine, LogSink, NotAttached, Offer, Program};
+use packwire_wire::process::{
+    Attached, Departure, Launch, LogLine, LogSink, NotAttached, Offer, Program, Transport,
+};
 use tokio::task::JoinSet;
 
 use crate::catalog::PluginCommand;
@@ -24,11 +26,21 @@ pub use running::Running;
 /// Everything that plugin processes are started with, and those that were.
 pub struct Plugins {
     room: Room,
-    environment: Vec<(OsString, OsString)>,
-    directory: PathBuf,
+    start: Start,
     log: Arc<Log>,
     patience: Patience,
     known: Mutex<BTreeMap<PluginCommand, Arc<Plugin>>>,
+}
+
+/// What every plugin is started with.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Its whole environment, but for the three variables.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Its working directory.
+    pub directory: PathBuf,
+    /// Where it dials.
+    pub transport: Transport,
 }
 
 /// One plugin, whether its process lives or not.
@@ -69,16 +81,10 @@ pub struct PluginFailure {
 }
 
 impl Plugins {
-    /// Plugins with this environment and working directory, none of which is started yet.
+    /// Plugins that are started with this, none of which is yet.
     #[must_use]
-    pub fn new(
-        room: Room,
-        environment: Vec<(OsString, OsString)>,
-        directory: PathBuf,
-        log: Arc<Log>,
-        patience: Patience,
-    ) -> Self {
-        Self { room, environment, directory, log, patience, known: Mutex::default() }
+    pub fn new(room: Room, start: Start, log: Arc<Log>, patience: Patience) -> Self {
+        Self { room, start, log, patience, known: Mutex::default() }
     }
 
     /// The plugin of this command.
@@ -93,11 +99,12 @@ impl Plugins {
         let program = Program {
             executable: program.clone(),
             arguments: arguments.iter().map(OsString::from).collect(),
-            environment: self.environment.clone(),
-            directory: Some(self.directory.clone()),
+            environment: self.start.environment.clone(),
+            directory: Some(self.start.directory.clone()),
         };
         let log = Arc::new(PluginLog { name: name.clone(), log: self.log.clone() });
-        let launch = Launch::new(program, Offer::ours(), log);
+        let transport = self.start.transport.clone();
+        let launch = Launch { transport, ..Launch::new(program, Offer::ours(), log) };
         Plugin {
             name,
             command: command.clone(),

@@ -6,6 +6,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Na
 
 use crate::catalog::{CatalogError, Unknown};
 use crate::cli::NotThereYet;
+use crate::command::BadTransport;
 use crate::ledger::LedgerError;
 use crate::log::LogError;
 use crate::plan::{BadConfig, PlanError};
@@ -206,6 +207,12 @@ impl Reported for PluginFailure {
 impl Reported for LogError {
     fn reports(&self) -> Vec<Report> {
         vec![Report::new(self).with_cause(&self.why)]
+    }
+}
+
+impl Reported for BadTransport {
+    fn reports(&self) -> Vec<Report> {
+        vec![Report::new(self).with_hint(Some(self.hint().to_owned()))]
     }
 }
 

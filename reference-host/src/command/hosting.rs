@@ -18,7 +18,7 @@ use crate::cli::{self, Build};
 use crate::failure::Failure;
 use crate::grace::Graces;
 use crate::plan::{Plan, PlanError};
-use crate::plugins::{Patience, Plugins, Running};
+use crate::plugins::{Patience, Plugins, Running, Start};
 use crate::prepare::{Ready, Remark, Schemas};
 use crate::report::{Report, remarked};
 use crate::run::{NotFound, Run, look_up, run};
@@ -161,19 +161,20 @@ impl Desk {
         cancelled: &CancellationToken,
         work: impl AsyncFnOnce(Arc<Plugins>) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
+        let transport = self.told(self.invocation.transport())?;
         let started = Runtime::new()
             .and_then(|runtime| Room::open(runtime.handle().clone()).map(|room| (runtime, room)));
         let (runtime, room) = started.map_err(|why| {
             self.show(Report::new(&"the host cannot start its threads").with_cause(&why));
             Failed
         })?;
-        let directory = self.invocation.directory.clone();
         let patience = Patience {
             graces: Graces::default(),
             terminal: terminal.clone(),
             interrupted: cancelled.clone(),
         };
-        let plugins = Arc::new(Plugins::new(room, environment, directory, self.log.clone(), patience));
+        let start = Start { environment, directory: self.invocation.directory.clone(), transport };
+        let plugins = Arc::new(Plugins::new(room, start, self.log.clone(), patience));
         let whole = async {
             let done = work(plugins.clone()).await;
             plugins.leave().await;

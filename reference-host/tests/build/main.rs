@@ -23,4 +23,5 @@ mod refused;
 mod rig;
 mod sharing;
 mod sources;
+mod transport;
 mod whole;

@@ -105,6 +105,14 @@ impl World {
         heard.windows(call.len()).filter(|bytes| *bytes == call).count()
     }
 
+    /// The same with a plugin of ours that a script starts, once it has noted a variable in a file.
+    pub(crate) fn noting(self, name: &str, variable: &str, file: &str) -> Self {
+        let (real, list) = (programs::plugin(name), self.path(file));
+        let text =
+            format!("#!/bin/sh\necho \"${variable}\" >> {}\nexec {}\n", list.display(), real.display());
+        self.script(name, &text)
+    }
+
     /// The same with a plugin of ours that writes a line to its log first.
     pub(crate) fn talkative(self, name: &str, line: &str) -> Self {
         let text = format!("#!/bin/sh\necho '{line}' >&2\nexec {}\n", programs::plugin(name).display());

@@ -44,6 +44,13 @@ fn the_version_names_the_packer_whose_templates_run() {
 }
 
 #[test]
+fn a_transport_that_is_none_is_refused() {
+    insta::assert_snapshot!(Rig::new().variable("PACKER_PLUGIN_TRANSPORT", "udp").run("plugins"));
+    let tcp = Rig::new().variable("PACKER_PLUGIN_TRANSPORT", "tcp");
+    insta::assert_snapshot!(tcp.variable("PACKER_PLUGIN_MIN_PORT", "x").run("plugins"));
+}
+
+#[test]
 fn what_packer_has_and_we_do_not_is_refused() {
     insta::assert_snapshot!(Rig::new().run("inspect t.json"));
     insta::assert_snapshot!(Rig::new().run("build -on-error=ask t.json"));
