@@ -15,6 +15,7 @@ mod launch;
 mod ledger;
 mod log;
 mod prepare;
+mod probe;
 mod provisioner;
 mod resource;
 mod runs;

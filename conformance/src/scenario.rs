@@ -86,7 +86,8 @@ pub struct Part {
     /// What a run of `run` says in this order, among other things.
     #[serde(default)]
     pub says: Vec<String>,
-    /// A command for `sh` that succeeds if nothing is left of a run that did not end well.
+    /// A command for `sh` that succeeds if nothing is left of a run that did not end well, and fails where a run has
+    /// made something.
     pub clean: Option<String>,
     /// Builders and post-processors: whether `run` yields an artifact (it does, unless this says no).
     pub artifact: Option<bool>,

@@ -91,6 +91,47 @@ fn an_option_behind_the_plugin_is_given_to_it_with_a_warning() {
 }
 
 #[test]
+fn what_a_scenario_says_and_cannot_be_so_proves_nothing() {
+    let room = tempfile::tempdir().unwrap();
+    let scenario = room.path().join("scenario.toml");
+    let text = r#"packwire-scenario = 1
+        [builder.green]
+        run = { name = "one", lines = ["first"], file = "${work}/image" }
+        clean = "command -v ls"
+        [provisioner.green]
+        run = { name = "one", commands = ["install"], upload = 1000 }
+        leaves = ["bogus"]
+        machine = [{ command = "rm -f", removes = true }]
+        [post-processor.green]
+        run = { name = "one", lines = ["on"] }
+        input = { builder-id = "org.example.green", id = "input" }
+        artifact = false
+        without = ["clean"]
+        [data-source.green]
+        run = { name = "one", lines = ["on"] }
+        [hook.green]
+        event = "packer_provision"
+        [command.green]
+        arguments = ["one"]
+        [communicator.green]
+        run = { name = "one", lines = ["on"] }
+    "#;
+    fs::write(&scenario, text).unwrap();
+    let ids = ["ledger.remember-before-make", "cancel.cleans-up", "provisioner.leaves-nothing"];
+    let ids = ids.iter().flat_map(|id| ["--only", *id]);
+    let options: Vec<&str> = ids.chain(["--scenario", scenario.to_str().unwrap()]).collect();
+    let report = report(&options, "green");
+    let tried = report["results"].as_array().unwrap().iter().filter(|result| result["status"] != "skipped");
+    let told: Vec<String> =
+        tried.map(|result| format!("{} {}: {}", result["id"], result["status"], result["reason"])).collect();
+    insta::assert_snapshot!(told.join("\n").replace('"', ""), @"
+    cancel.cleans-up not-exercised: the scenario's `clean` for the builder `green` cannot fail: it succeeds after a whole run (nothing), and while a run goes on
+    provisioner.leaves-nothing not-exercised: the scenario's `leaves` for the provisioner `green` names `bogus`, which its `run` sends nowhere, or removes
+    ledger.remember-before-make not-exercised: the scenario's `clean` for the builder `green` cannot fail: it succeeds after a whole run (nothing), and while a run goes on
+    ");
+}
+
+#[test]
 fn an_error_of_the_suite_is_an_error_and_nobodys_failure() {
     let places = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     // The first start is the first meeting; the second one's parent is the supervisor of the check.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::probe;
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::Kind;
 use crate::rig::{Answer, Manners, Rig};
@@ -183,6 +184,7 @@ async fn cleans_up(rig: &Rig) -> Checked {
             cast.needs(actor, Key::Slow);
             continue;
         };
+        let can_fail = actor.is_clean(&stage) == Some(false);
         cancel(rig, &stage).await;
         let Some(ended) = running.end(rig, actor.grace()).await else {
             let promise = "ends when it is cancelled, so that its traces can be looked for";
@@ -194,6 +196,9 @@ async fn cleans_up(rig: &Rig) -> Checked {
             Some(clean) if undone => {
                 let promise = "leaves nothing when it was cancelled";
                 cast.saw(actor, promise, clean, actor.probed(&stage, clean));
+                if clean && !can_fail {
+                    probe::can_fail(rig, &cast, actor).await?;
+                }
             }
             None if actor.is_maker() => cast.needs(actor, Key::Clean),
             _ => {}

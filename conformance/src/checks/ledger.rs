@@ -6,6 +6,7 @@ use packwire_schema::recovery_capnp::recovery;
 use rustix::process::Signal;
 
 use super::cancel::{begin_long_run, cancel};
+use super::probe;
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::{Kind, offered};
 use crate::rig::{Attached, Manners, Rig};
@@ -95,6 +96,9 @@ async fn remember_before_make(rig: &Rig) -> Checked {
         }
         stage.remembering.set(Reply::Now);
         actor.ends(rig, &cast.session, &running).await?;
+        if asks && actor.is_clean(&stage) == Some(true) {
+            probe::can_fail(rig, &cast, actor).await?;
+        }
     }
     cast.over()
 }
@@ -165,8 +169,12 @@ async fn idempotent(rig: &Rig) -> Checked {
             cast.lacks(actor, "run that has anything remembered");
             continue;
         }
+        let can_fail = actor.is_clean(&stage) != Some(true);
         recovers(rig, &cast, actor, &stage, &entries, "recovers what a killed process left").await?;
         recovers(rig, &cast, actor, &stage, &entries, "recovers again what is gone").await?;
+        if !can_fail {
+            probe::can_fail(rig, &cast, actor).await?;
+        }
     }
     match cast.over() {
         Err(Stop::NotApplicable(_)) if !offers => {

@@ -6,7 +6,7 @@ use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::Kind;
 use crate::rig::Rig;
 use crate::scenario::Key;
-use crate::stage::{Actor, Cast, Ending, Lent, Outcome};
+use crate::stage::{Actor, Cast, Ending, Lent, Outcome, Stage};
 
 const MOMENT: Duration = Duration::from_millis(200);
 /// A status that stands in no text by chance.
@@ -166,6 +166,9 @@ async fn leaves_nothing(rig: &Rig) -> Checked {
             sent += stage.diary.count("Communicator.upload") + stage.diary.count("Communicator.uploadTree");
             let Some(leaves) = &actor.part.leaves else { continue };
             let wanted: Vec<String> = leaves.iter().map(|one| stage.filled_text(one)).collect();
+            if when == "is done" && ended.outcome.is_good() {
+                names_what_stays(&cast, actor, &stage, &wanted);
+            }
             let left: Vec<String> =
                 stage.new_files().into_iter().filter(|path| !wanted.contains(path)).collect();
             let observed = format!("{}; left: {left:?}", ended.outcome.told());
@@ -179,4 +182,15 @@ async fn leaves_nothing(rig: &Rig) -> Checked {
         }
     }
     cast.over()
+}
+
+/// What the scenario says to stay after a good run has to.
+fn names_what_stays(cast: &Cast, actor: &Actor, stage: &Stage, wanted: &[String]) {
+    let files = stage.files.borrow();
+    for path in wanted.iter().filter(|path| !files.contains_key(*path)) {
+        cast.doubts(format!(
+            "the scenario's `leaves` for the {} names `{path}`, which its `run` sends nowhere, or removes",
+            actor.title
+        ));
+    }
 }

@@ -1,6 +1,6 @@
 //! The room in which this suite starts processes: each in a session of its own, each with an owner that ends it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
@@ -68,10 +68,10 @@ pub(crate) struct Started {
     _child: Box<dyn ChildWrapper>,
 }
 
-/// Whether a command of `sh` succeeds in a directory. It is short: a probe.
-pub(crate) fn succeeds(line: &str, directory: &Path) -> bool {
+/// Whether a command of `sh` succeeds in a directory, with these variables. It is short: a probe.
+pub(crate) fn succeeds(line: &str, directory: &Path, variables: Vec<(OsString, OsString)>) -> bool {
     let mut program = Program::new("/bin/sh").args(["-c", line]).cwd(directory).stdin(Stdio::null());
-    program.0.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    program.0.envs(variables);
     program.0.stdout(Stdio::null()).stderr(Stdio::null());
     program.0.status().is_ok_and(|status| status.success())
 }

@@ -31,6 +31,8 @@ pub(crate) struct Cast {
     untried: RefCell<Vec<String>>,
     /// Keys that the scenario neither gives nor says to be without, each with a component.
     unsaid: RefCell<Vec<(String, String)>>,
+    /// What the scenario says and cannot be so.
+    doubts: RefCell<Vec<String>>,
 }
 
 /// A component that can be run.
@@ -87,9 +89,14 @@ impl Cast {
                 Err(Stop::NotApplicable(format!("it offers no {}", words.join(", no "))))
             }
             (true, false) => Err(needs_scenario(&missing)),
-            (false, _) => {
-                Ok(Self { session, actors, missing, untried: RefCell::default(), unsaid: RefCell::default() })
-            }
+            (false, _) => Ok(Self {
+                session,
+                actors,
+                missing,
+                untried: RefCell::default(),
+                unsaid: RefCell::default(),
+                doubts: RefCell::default(),
+            }),
         }
     }
 
@@ -118,10 +125,18 @@ impl Cast {
         }
     }
 
+    /// The scenario says what cannot be so: what was seen with its help proves nothing.
+    pub(crate) fn doubts(&self, problem: String) {
+        self.doubts.borrow_mut().push(problem);
+    }
+
     /// The end of a check: what was missing is said.
     pub(crate) fn over(&self) -> Checked {
         if !self.missing.is_empty() {
             return Err(needs_scenario(&self.missing));
+        }
+        if !self.doubts.borrow().is_empty() {
+            return Err(Stop::NotExercised(self.doubts.borrow().join("; ")));
         }
         if !self.unsaid.borrow().is_empty() {
             return Err(needs_keys(&self.unsaid.borrow()));
@@ -347,6 +362,6 @@ impl Actor {
     /// Whether the scenario's probe says that nothing is left; none if there is no probe.
     pub(crate) fn is_clean(&self, stage: &Stage) -> Option<bool> {
         let line = stage.filled_text(self.part.clean.as_ref()?);
-        Some(crate::rig::succeeds(&line, &stage.directory))
+        Some(crate::rig::succeeds(&line, &stage.directory, stage.variables.clone()))
     }
 }

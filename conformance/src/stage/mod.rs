@@ -16,6 +16,7 @@ mod ui;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -99,6 +100,8 @@ pub(crate) struct Stage {
     lanes: Cell<usize>,
     state: watch::Sender<State>,
     addresses: (String, String),
+    /// What the suite's own environment has for the programs that it starts: PATH, before all.
+    variables: Vec<(OsString, OsString)>,
 }
 
 impl Stage {
@@ -137,6 +140,7 @@ impl Stage {
             lanes: Cell::default(),
             state: watch::Sender::new(State::Running),
             addresses,
+            variables: rig.subject().environment(),
         }))
     }
 
