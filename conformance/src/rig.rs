@@ -250,6 +250,22 @@ impl Rig {
         Ok(plugin)
     }
 
+    /// Why a check ends that takes too long. Where something is broken already, the plugin kept it waiting; where
+    /// nothing is, the check may be wrong itself.
+    pub(crate) fn overran(&self, limit: Duration) -> Stop {
+        let seconds = limit.as_secs();
+        let broken = self.record.observations().iter().any(|seen| !seen.held);
+        if !broken {
+            return Stop::Rig(format!(
+                "the check overran its {seconds} s and was ended; --slow 3 gives it more"
+            ));
+        }
+        let expected = format!("everything can be tried within {seconds} s");
+        let observed = "it was ended then: what is told beside kept it waiting, and the rest was not tried";
+        self.record.saw(None, expected, false, observed.to_owned());
+        Stop::Prerequisite
+    }
+
     /// Ends everything, and tells what was seen.
     pub(crate) async fn finish(self, stop: Option<Stop>) -> Outcome {
         watch::wind_down(&self).await;

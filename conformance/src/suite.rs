@@ -26,8 +26,10 @@ use crate::{checks, report};
 
 pub use asked::{Options, Progress};
 
-/// How long one check may take before its supervisor is ended, before `--slow` stretches it.
+/// How long one check may take beside an attach, before `--slow` stretches it.
 const OVERRUN: Duration = Duration::from_secs(120);
+/// How long the end of a check may take: everything that it started is ended, and looked at.
+const WIND_DOWN: Duration = Duration::from_secs(30);
 /// A check that lasts longer than this does so by waiting.
 const IDLE: Duration = Duration::from_secs(1);
 /// The longest directory for the directories of checks, in bytes.
@@ -289,7 +291,8 @@ fn is_broken((_, result): &Ran) -> bool {
 
 async fn run_one(context: &Context<'_>, check: &'static Check) -> Ran {
     let began = Instant::now();
-    match supervise(context, Task::Check(check.id.to_owned())).await {
+    let within = longest(context.options);
+    match supervise(context, Task::Check { id: check.id.to_owned(), within }).await {
         Ok(Answer::Check(outcome)) => (check, Ok(outcome)),
         Ok(_) => (check, Err(OTHER_QUESTION.to_owned())),
         Err(SuperviseError::Supervisor(why @ SupervisorError::Memory(_))) => {
@@ -318,6 +321,11 @@ fn cut_short(why: &SupervisorError, began: Instant) -> Outcome {
     }
 }
 
+/// How long one check may take.
+fn longest(options: &Options) -> Duration {
+    (OVERRUN + options.within).mul_f64(options.slow)
+}
+
 /// Why a job has no answer.
 #[derive(Debug, thiserror::Error)]
 enum SuperviseError {
@@ -340,8 +348,8 @@ async fn supervise(context: &Context<'_>, task: Task) -> Result<Answer, Supervis
         whole: options.whole,
     };
     let job = Job { task, rig, root: root.path().to_owned() };
-    let within = (OVERRUN + options.within).mul_f64(options.slow);
-    Ok(supervisor::supervised(&job, within, memory).await?)
+    // A check that takes too long ends itself; its supervisor is ended if even that takes too long.
+    Ok(supervisor::supervised(&job, longest(options) + WIND_DOWN, memory).await?)
 }
 
 /// Has a supervisor go through something step by step.

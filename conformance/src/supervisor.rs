@@ -40,7 +40,11 @@ pub(crate) struct Job {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Task {
     /// Try one requirement.
-    Check(String),
+    Check {
+        id: String,
+        /// What is left is ended then, so that what was seen until then can be told.
+        within: Duration,
+    },
     /// See whether the program attaches at all.
     Preflight { within: Duration },
     /// Go through the attach of the program step by step.
@@ -212,10 +216,11 @@ async fn run(job: Job) -> io::Result<Answer> {
         Task::Host => {
             Err(rig.host_until_killed().await.err().unwrap_or_else(|| io::Error::other("the host has ended")))
         }
-        Task::Check(id) => {
+        Task::Check { id, within } => {
             let check =
                 checks::find(&id).ok_or_else(|| io::Error::other(format!("there is no check {id}")))?;
-            let stop: Option<Stop> = (check.run)(&rig).await.err();
+            let ended = tokio::time::timeout(within, (check.run)(&rig)).await;
+            let stop: Option<Stop> = ended.map_or_else(|_| Some(rig.overran(within)), Result::err);
             Ok(Answer::Check(rig.finish(stop).await))
         }
     }

@@ -159,6 +159,21 @@ fn what_is_late_once_and_in_time_alone_is_flaky() {
 }
 
 #[test]
+fn a_check_that_a_plugin_keeps_waiting_too_long_tells_what_it_saw() {
+    let place = tempfile::tempdir().unwrap();
+    let patient = place.path().join("patient.toml");
+    let scenario = std::fs::read_to_string("faulty/scenario.toml").unwrap();
+    let lines = scenario.lines().filter(|line| !line.starts_with("grace"));
+    std::fs::write(&patient, lines.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let options = ["--slow", "0.1", "--within", "3", "--scenario", patient.to_str().unwrap()];
+    let only = ["--only", "exit.disconnect-running"];
+    let said = conformance(&[&options[..], &only].concat(), "lives-after-disconnect");
+    assert_eq!(said.code, Some(1), "{}", said.text);
+    assert!(said.text.contains("in a run of the builder `green` it exits with status 4"), "{}", said.text);
+    assert!(said.text.contains("everything can be tried within 12 s"), "{}", said.text);
+}
+
+#[test]
 fn what_is_late_twice_is_a_failure() {
     let said = conformance(&["--only", "exit.leave", "--slow", "0.2"], "lives-after-leave");
     assert_eq!(said.code, Some(1));
