@@ -214,6 +214,55 @@ fn examples_that_are_safe_to_run_are_run_without_a_scenario_and_others_are_not()
     assert_eq!(status("dialect-safe-to-run", "artifact.stable", &[]).0, "not-applicable");
 }
 
+/// Every run of every component fails as soon as it has begun.
+const FAILING: &str = r#"packwire-scenario = 1
+[builder.green]
+run = { name = "failing", fail = true, file = "${work}/image" }
+clean = "test ! -e image"
+[provisioner.green]
+run = { name = "failing", fail = true, commands = ["install"] }
+leaves = []
+[post-processor.green]
+run = { name = "failing", fail = true }
+[post-processor.green.input]
+builder-id = "org.example.green"
+id = "input"
+files = { "input.txt" = "input" }
+[data-source.green]
+run = { name = "failing", fail = true }
+[hook.green]
+event = "packer_provision"
+data = { command = "broken" }
+[[hook.green.machine]]
+command = "broken"
+status = 3
+[command.green]
+arguments = ["exit", "1"]
+[communicator.green]
+run = { name = "failing", fail = true }
+shell = "posix"
+"#;
+
+/// Where a run does nothing else than to fail, or nothing at all.
+const SHOWN_BY_FAILING: [&str; 2] = ["hook.unknown-name", "ui.host-error"];
+
+#[test]
+fn components_whose_runs_all_fail_pass_no_rule_about_good_runs() {
+    let checks = output(Path::new(env!("CARGO_BIN_EXE_conformance")), ["list", "--json"]).stdout;
+    let checks: Vec<Value> = serde_json::from_slice(&checks).unwrap();
+    let of_runs = checks.iter().filter(|check| text(check, "class") == "scenario");
+    let only: Vec<&str> = of_runs.flat_map(|check| ["--only", text(check, "id")]).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let scenario = directory.path().join("failing.toml");
+    std::fs::write(&scenario, FAILING).unwrap();
+    let options = [&OPTIONS[..], &["--scenario", scenario.to_str().unwrap()], &only].concat();
+    let report = report(&options, "green");
+    let passed = results(&report).filter(|result| result["status"] == "pass");
+    let mut passed: Vec<&str> = passed.map(|result| text(result, "id")).collect();
+    passed.sort_unstable();
+    assert_eq!(passed, SHOWN_BY_FAILING);
+}
+
 #[test]
 fn a_file_called_as_a_family_promises_that_all_names_begin_with_its_own() {
     let tried = |file: &str, manner: &str| {

@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
 async fn outcome_set(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, BUILDER).await?;
     for actor in &cast.actors {
-        let ended = actor.runs(rig, &cast.session, &actor.stage(rig)?).await?;
+        let ended = cast.runs_well(rig, actor, &actor.stage(rig)?).await?;
         let (made, nothing) = (ended.outcome.artifact().is_some(), matches!(ended.outcome, Outcome::Nothing));
         let (promise, held) = match actor.artifact {
             Some(true) => ("answers an artifact that is not null", made),
@@ -77,8 +77,10 @@ async fn outcome_set(rig: &Rig) -> Checked {
         let stage = actor.stage(rig)?;
         stage.provisioning.set(HookAnswer::Failed);
         let ended = actor.runs(rig, &cast.session, &stage).await?;
-        let has_error = !matches!(&ended.outcome, Outcome::Failed(_)) || ended.outcome.is_failure();
-        cast.saw(actor, "holds an error in `failed`", has_error, ended.outcome.told());
+        // That it fails then is another rule.
+        if matches!(&ended.outcome, Outcome::Failed(_)) {
+            cast.saw(actor, "holds an error in `failed`", ended.outcome.is_failure(), ended.outcome.told());
+        }
     }
     cast.over()
 }
@@ -87,7 +89,7 @@ async fn hook_once(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, BUILDER).await?;
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
-        actor.runs(rig, &cast.session, &stage).await?;
+        cast.runs_well(rig, actor, &stage).await?;
         let events = provisioning(&stage);
         cast.saw(actor, "calls the hook once, to provision", events == [PROVISION], format!("{events:?}"));
         let ui = stage.diary.texts("Hook.ui");
@@ -120,9 +122,15 @@ fn provisioning(stage: &Stage) -> Vec<String> {
 async fn hook_failure(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, BUILDER).await?;
     for actor in &cast.actors {
+        // Who fails anyway shows nothing by failing.
+        cast.runs_well(rig, actor, &actor.stage(rig)?).await?;
         let stage = actor.stage(rig)?;
         stage.provisioning.set(HookAnswer::Failed);
         let ended = actor.runs(rig, &cast.session, &stage).await?;
+        if provisioning(&stage).is_empty() {
+            cast.misses(actor, "calls its hook to provision", ended.outcome.told());
+            continue;
+        }
         cast.saw(actor, "fails as its provisioning did", ended.outcome.is_failure(), ended.outcome.told());
         if let Some(clean) = actor.is_clean(&stage) {
             cast.saw(actor, "leaves nothing of it", clean, actor.probed(&stage, clean));

@@ -116,7 +116,11 @@ pub(super) async fn begin_long_run(
     if let Some(slow) = &actor.part.slow {
         let running = actor.start(rig, &cast.session, stage, slow).await?;
         rig.sleep(MOMENT).await;
-        return Ok(running.ended().is_none().then_some(running));
+        let Some(ended) = running.ended() else { return Ok(Some(running)) };
+        if !ended.outcome.is_good() {
+            cast.misses(actor, "with `slow` goes on until it is cancelled", ended.outcome.told());
+        }
+        return Ok(None);
     }
     let (gate, name) = match actor.kind {
         Kind::Builder => (&stage.hook, "Hook.run"),
@@ -141,8 +145,13 @@ async fn begin_waiting(
     });
     tokio::select! {
         true = waits => Ok(Some(running.clone())),
-        _ = running.end(rig, REACHED) => Ok(None),
-        else => Ok(None),
+        ended = running.end(rig, REACHED) => {
+            // Who has nothing of the kind to do does all of it without; who fails before has done nothing.
+            if let Some(ended) = &ended {
+                cast.is_well(actor, &ended.outcome);
+            }
+            Ok(None)
+        }
     }
 }
 
@@ -226,6 +235,9 @@ async fn any_time(rig: &Rig) -> Checked {
         let observed =
             ended.as_ref().map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
         cast.saw(actor, "ends though nobody cancels it", ended.is_some(), observed);
+        if let Some(ended) = &ended {
+            cast.is_well(actor, &ended.outcome);
+        }
     }
     cast.over()
 }
@@ -294,7 +306,7 @@ async fn revoked_is_not_cancel(rig: &Rig) -> Checked {
     let mut made = Vec::new();
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
-        let ended = actor.runs(rig, &cast.session, &stage).await?;
+        let ended = cast.runs_well(rig, actor, &stage).await?;
         made.push((actor, stage.files_made(), ended));
         rig.sleep(MOMENT).await;
         if plugin.ended().is_some() {

@@ -82,7 +82,8 @@ async fn control_plane_alive(rig: &Rig) -> Checked {
         let (answer, took) = prepares(rig, actor, preparer).await?;
         let held = in_time(&answer, took);
         cast.session.plugin.saw_in(promise("works"), held, late(&answer, took), limit, took);
-        actor.ends(rig, &cast.session, &working).await?;
+        let ended = actor.ends(rig, &cast.session, &working).await?;
+        cast.is_well(actor, &ended.outcome);
     }
     cast.over()
 }
@@ -124,8 +125,12 @@ async fn parallel_runs(rig: &Rig) -> Checked {
         };
         let ended = second.end(rig, actor.within()).await;
         let held = ended.is_some() && waiting.ended().is_none();
-        let observed = ended.map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
+        let observed =
+            ended.as_ref().map_or_else(|| "it did not end".to_owned(), |ended| ended.outcome.told());
         cast.saw(actor, "ends a run while another one waits", held, observed);
+        if let Some(ended) = &ended {
+            cast.is_well(actor, &ended.outcome);
+        }
         let_go(rig, actor, &one).await;
         waiting.end(rig, actor.grace()).await;
         second.end(rig, actor.grace()).await;

@@ -125,7 +125,7 @@ async fn input_untouched(rig: &Rig) -> Checked {
             .flat_map(|input| &input.files)
             .map(|(name, text)| (name.clone(), Some(stage.filled_text(text).into_bytes())))
             .collect();
-        actor.runs(rig, &cast.session, &stage).await?;
+        cast.runs_well(rig, actor, &stage).await?;
         let destroyed = stage.diary.count("Artifact.destroy");
         cast.saw(
             actor,

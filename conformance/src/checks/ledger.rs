@@ -95,7 +95,8 @@ async fn remember_before_make(rig: &Rig) -> Checked {
             }
         }
         stage.remembering.set(Reply::Now);
-        actor.ends(rig, &cast.session, &running).await?;
+        let ended = actor.ends(rig, &cast.session, &running).await?;
+        cast.is_well(actor, &ended.outcome);
         if asks && actor.is_clean(&stage) == Some(true) {
             probe::can_fail(rig, &cast, actor).await?;
         }
@@ -111,7 +112,7 @@ async fn settles(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, RUNNING).await?;
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
-        let ended = actor.runs(rig, &cast.session, &stage).await?;
+        let ended = cast.runs_well(rig, actor, &stage).await?;
         if stage.diary.count("LedgerEntry.made") == 0 {
             cast.lacks(actor, "run that has anything remembered");
             continue;
@@ -139,7 +140,7 @@ async fn gives_back(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, RUNNING).await?;
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
-        actor.runs(rig, &cast.session, &stage).await?;
+        cast.runs_well(rig, actor, &stage).await?;
         if stage.diary.count("Lease.made") == 0 {
             cast.lacks(actor, "run that is given a lease");
             continue;

@@ -84,7 +84,7 @@ async fn on_the_machine(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<(), Sto
     let (stage, plugin) = (actor.stage(rig)?, &cast.session.plugin);
     let children = plugin.descendants().len();
     let watch = cast.watch_children(rig);
-    actor.runs(rig, &cast.session, &stage).await?;
+    cast.runs_well(rig, actor, &stage).await?;
     let started = watch.seen().len().saturating_sub(children);
     cast.saw(actor, "starts no process here", started == 0, format!("{started} were seen"));
     let litter = rig.places().litter();
@@ -104,7 +104,9 @@ async fn exit_status(rig: &Rig) -> Checked {
         stage.ending.set(Ending::Status(STATUS));
         let ended = actor.runs(rig, &cast.session, &stage).await?;
         if stage.diary.count("RemoteProcess.run") == 0 {
-            cast.lacks(actor, "run with a command");
+            if cast.is_well(actor, &ended.outcome) {
+                cast.lacks(actor, "run with a command");
+            }
             continue;
         }
         let named = match &ended.outcome {
@@ -127,7 +129,7 @@ async fn broken_communicator(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, PROVISIONER).await?;
     for actor in &cast.actors {
         let whole = actor.stage(rig)?;
-        actor.runs(rig, &cast.session, &whole).await?;
+        cast.runs_well(rig, actor, &whole).await?;
         // The last calls may be its clean-up, whose failure is no failure of the work.
         for at in 0..whole.machine_steps().div_ceil(2).min(8) {
             let stage = actor.stage(rig)?;
@@ -163,6 +165,9 @@ async fn leaves_nothing(rig: &Rig) -> Checked {
             stage.ending.set(ending);
             let running = actor.start(rig, &cast.session, &stage, config).await?;
             let ended = actor.ends(rig, &cast.session, &running).await?;
+            if when == "is done" {
+                cast.is_well(actor, &ended.outcome);
+            }
             sent += stage.diary.count("Communicator.upload") + stage.diary.count("Communicator.uploadTree");
             let Some(leaves) = &actor.part.leaves else { continue };
             let wanted: Vec<String> = leaves.iter().map(|one| stage.filled_text(one)).collect();

@@ -113,7 +113,7 @@ const LARGEST: usize = 8 << 20;
 pub(super) async fn children_in_runs(rig: &Rig, cast: &Cast) -> Result<Vec<Child>, Stop> {
     let watch = cast.watch_children(rig);
     for actor in &cast.actors {
-        actor.runs(rig, &cast.session, &actor.stage(rig)?).await?;
+        cast.runs_well(rig, actor, &actor.stage(rig)?).await?;
         run_a_command(rig, cast, actor).await?;
     }
     let children = watch.seen();
@@ -130,7 +130,10 @@ async fn once(rig: &Rig) -> Checked {
         let stage = actor.stage(rig)?;
         let Some(object) = actor.prepare(rig, &cast.session, &stage, &actor.good()).await? else { continue };
         let first = object.start(rig, &stage).map_err(failed)?;
-        actor.ends(rig, &cast.session, &first).await?;
+        let ended = actor.ends(rig, &cast.session, &first).await?;
+        if !cast.is_well(actor, &ended.outcome) {
+            continue;
+        }
         let second = object.start(rig, &actor.stage(rig)?).map_err(failed)?;
         let outcome = actor.ends(rig, &cast.session, &second).await?.outcome;
         cast.saw(actor, "fails the second run of one object", outcome.is_failure(), outcome.told());
@@ -213,6 +216,7 @@ async fn shown_directories(
         let before = other.files_made();
         let running = object.start(rig, own).map_err(failed)?;
         let ended = actor.ends(rig, &cast.session, &running).await?;
+        cast.is_well(actor, &ended.outcome);
         let traces = own.traces(&ended).await;
         let is_in = |stage: &Stage| traces.contains(&stage.directory.display().to_string());
         shown.push(Shown { own: is_in(own), other: is_in(other) || other.files_made() != before });
@@ -223,7 +227,7 @@ async fn shown_directories(
 async fn never_unset(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
-        let good = actor.runs(rig, &cast.session, &actor.stage(rig)?).await?.outcome;
+        let good = cast.runs_well(rig, actor, &actor.stage(rig)?).await?.outcome;
         let mut outcomes = vec![("that nobody disturbs", good)];
         let stage = actor.stage(rig)?;
         disturb(&stage);
@@ -245,12 +249,17 @@ fn disturb(stage: &Stage) {
 async fn expected_is_data(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
+        // That hooks tell of a failure is a rule of its own.
+        let fails = actor.part.fails.as_ref().filter(|_| actor.kind != Kind::Hook);
         let stage = actor.stage(rig)?;
         disturb(&stage);
         let outcome = actor.runs(rig, &cast.session, &stage).await?.outcome;
-        cast.saw(actor, "throws nothing when hook and machine fail", !outcome.threw(), outcome.told());
-        // That hooks tell of a failure is a rule of its own.
-        if let Some(fails) = actor.part.fails.as_ref().filter(|_| actor.kind != Kind::Hook) {
+        if stage.diary.count("Hook.run") + stage.machine_steps() > 0 {
+            cast.saw(actor, "throws nothing when hook and machine fail", !outcome.threw(), outcome.told());
+        } else if cast.is_well(actor, &outcome) && fails.is_none() {
+            cast.lacks(actor, "run with a hook or a machine, or `fails`");
+        }
+        if let Some(fails) = fails {
             let running = actor.start(rig, &cast.session, &actor.stage(rig)?, fails).await?;
             let outcome = actor.ends(rig, &cast.session, &running).await?.outcome;
             cast.saw(actor, "fails as the scenario says", outcome.is_failure(), outcome.told());
@@ -288,7 +297,8 @@ async fn message_out(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
         let running = actor.start(rig, &cast.session, &actor.stage(rig)?, &actor.much()).await?;
-        actor.ends_much(rig, &cast.session, &running).await?;
+        let ended = actor.ends_much(rig, &cast.session, &running).await?;
+        cast.is_well(actor, &ended.outcome);
     }
     let largest = cast.session.host.largest_from_plugin();
     cast.session.plugin.saw(

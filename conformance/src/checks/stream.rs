@@ -129,6 +129,7 @@ fn answer_everything(stage: &Stage, reply: Reply) {
 async fn bounded_in_flight(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
+        let mut sends = false;
         // Each alone: what is held first keeps the other from coming.
         for (what, ui, writes) in
             [("calls of the Ui", Reply::Held, Reply::Now), ("writes", Reply::Now, Reply::Held)]
@@ -138,10 +139,20 @@ async fn bounded_in_flight(rig: &Rig) -> Checked {
             stage.diary.quiet(rig.stretch(MOMENT), rig.stretch(Duration::from_secs(10))).await;
             let (calls, bytes, name) = stage.diary.peak();
             answer_everything(&stage, Reply::Now);
-            running.end(rig, Duration::from_secs(60)).await;
+            let ended = running.end(rig, Duration::from_secs(60)).await;
+            if let Some(ended) = &ended {
+                cast.is_well(actor, &ended.outcome);
+            }
+            if calls == 0 {
+                continue;
+            }
+            sends = true;
             let promise = format!("leaves at most {MOST_CALLS} {what}, and 1 MiB, unanswered");
             let observed = format!("{calls} calls, most of {name}, and {bytes} bytes");
             cast.saw(actor, &promise, calls <= MOST_CALLS && bytes <= WINDOW, observed);
+        }
+        if !sends {
+            cast.lacks(actor, "run that says or writes anything");
         }
     }
     cast.over()
@@ -202,7 +213,7 @@ async fn outcome_after_output(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
         answer_everything(&stage, Reply::After(LATE));
-        let ended = actor.runs(rig, &cast.session, &stage).await?;
+        let ended = cast.runs_well(rig, actor, &stage).await?;
         let observed = format!("{} were not", ended.unanswered);
         cast.saw(actor, "answers when all its calls are answered", ended.unanswered == 0, observed);
     }
@@ -223,7 +234,8 @@ async fn chunk_size(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
         let running = much(rig, &cast, actor, &stage).await?;
-        actor.ends_much(rig, &cast.session, &running).await?;
+        let ended = actor.ends_much(rig, &cast.session, &running).await?;
+        cast.is_well(actor, &ended.outcome);
         match stage.diary.acts().iter().map(|act| act.bytes).max().filter(|largest| *largest > 0) {
             Some(largest) => {
                 let observed = format!("the largest has {largest} bytes");
@@ -240,7 +252,8 @@ async fn end_exactly_once(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
         let running = much(rig, &cast, actor, &stage).await?;
-        actor.ends_much(rig, &cast.session, &running).await?;
+        let ended = actor.ends_much(rig, &cast.session, &running).await?;
+        cast.is_well(actor, &ended.outcome);
         // An end that comes too late is not missed by a hair.
         rig.sleep(MOMENT).await;
         let streams = streams(&stage);
@@ -263,7 +276,7 @@ async fn write_failure_surfaces(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
         let whole = actor.stage(rig)?;
-        actor.runs(rig, &cast.session, &whole).await?;
+        cast.runs_well(rig, actor, &whole).await?;
         let Some(last) = whole.writes_seen().checked_sub(1) else {
             cast.lacks(actor, "run that writes into a stream");
             continue;

@@ -73,7 +73,7 @@ async fn order(rig: &Rig) -> Checked {
         }
         let stage = actor.stage(rig)?;
         stage.ui.set(Reply::After(LATE));
-        actor.runs(rig, &cast.session, &stage).await?;
+        cast.runs_well(rig, actor, &stage).await?;
         let said = stage.said();
         let mut at = 0;
         let missing = actor.part.says.iter().map(|one| stage.filled_text(one)).find(|wanted| {
@@ -136,6 +136,9 @@ async fn progress_finishes(rig: &Rig) -> Checked {
             let stage = actor.stage(rig)?;
             let running = actor.start(rig, &cast.session, &stage, &config).await?;
             let ended = actor.ends(rig, &cast.session, &running).await?;
+            if config == actor.good() {
+                cast.is_well(actor, &ended.outcome);
+            }
             let count = stage.diary.count("Progress.made");
             if count == 0 {
                 continue;

@@ -9,7 +9,7 @@ use packwire_schema::hook_capnp::hook;
 use serde_json::Value;
 
 use super::run::{Lent, start_command, start_hook};
-use super::{Ended, Running, Stage};
+use super::{Ended, Outcome, Running, Stage};
 use crate::check::{Checked, Stop};
 use crate::components::{Kind, offered};
 use crate::rig::{Attached, ChildWatch, Manners, Rig};
@@ -33,6 +33,8 @@ pub(crate) struct Cast {
     unsaid: RefCell<Vec<(String, String)>>,
     /// What the scenario says and cannot be so.
     doubts: RefCell<Vec<String>>,
+    /// Runs of examples that did not come to what a rule is about: nobody has said that they would.
+    unfit: RefCell<Vec<String>>,
 }
 
 /// A component that can be run.
@@ -96,6 +98,7 @@ impl Cast {
                 untried: RefCell::default(),
                 unsaid: RefCell::default(),
                 doubts: RefCell::default(),
+                unfit: RefCell::default(),
             }),
         }
     }
@@ -130,6 +133,30 @@ impl Cast {
         self.doubts.borrow_mut().push(problem);
     }
 
+    /// Whether a run that nothing disturbs ended well, as its scenario says. A rule about such runs could not be tried
+    /// where it did not, which is recorded.
+    pub(crate) fn is_well(&self, actor: &Actor, outcome: &Outcome) -> bool {
+        outcome.is_good() || self.misses(actor, "ends well", outcome.told())
+    }
+
+    /// Records that a run did not come to what the rule is about; false.
+    pub(crate) fn misses(&self, actor: &Actor, what: &str, observed: String) -> bool {
+        let expected = format!("a run of the {} {what}, so that the rule can be tried", actor.title);
+        if actor.is_example() {
+            self.unfit.borrow_mut().push(format!("{expected} – {observed}"));
+        } else {
+            drop(self.session.plugin.lacks::<()>(expected, observed));
+        }
+        false
+    }
+
+    /// A whole run of the good configuration that nothing disturbs; that it ends well is a prerequisite.
+    pub(crate) async fn runs_well(&self, rig: &Rig, actor: &Actor, stage: &Rc<Stage>) -> Result<Ended, Stop> {
+        let ended = actor.runs(rig, &self.session, stage).await?;
+        self.is_well(actor, &ended.outcome);
+        Ok(ended)
+    }
+
     /// The end of a check: what was missing is said.
     pub(crate) fn over(&self) -> Checked {
         if !self.missing.is_empty() {
@@ -137,6 +164,11 @@ impl Cast {
         }
         if !self.doubts.borrow().is_empty() {
             return Err(Stop::NotExercised(self.doubts.borrow().join("; ")));
+        }
+        let unfit = self.unfit.borrow();
+        if !unfit.is_empty() {
+            let why = format!("the examples are safe to run, and no more is said: {}", unfit.join("; "));
+            return Err(Stop::NotExercised(why));
         }
         if !self.unsaid.borrow().is_empty() {
             return Err(needs_keys(&self.unsaid.borrow()));

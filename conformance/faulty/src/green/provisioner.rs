@@ -135,7 +135,7 @@ async fn run(
     Ok(Ended::Done)
 }
 
-/// Sends a word from the machine to somebody else, and takes what comes back for nothing.
+/// Has the machine connect to somebody, says nothing, and takes what comes back for nothing.
 async fn tunnel(
     machine: &communicator::Client,
     fault: Option<Fault>,
@@ -150,7 +150,6 @@ async fn tunnel(
     request.get().set_cancellation(passed_on(fault, stop));
     let ran = request.send().promise;
     let outgoing = answer.get()?.get_outgoing()?;
-    put(&outgoing, b"hello").await?;
     drop(outgoing.end_request().send().promise.await?);
     let ran = ran.await?;
     Ok(match ran.get()?.get_outcome()?.which() {

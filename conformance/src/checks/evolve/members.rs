@@ -96,6 +96,8 @@ impl Place {
 pub(super) async fn unknown_variant(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, TOLD).await?;
     for actor in &cast.actors {
+        // Who fails anyway shows nothing by failing.
+        cast.runs_well(rig, actor, &actor.stage(rig)?).await?;
         let mut tried = refused_services(rig, &cast, actor).await?;
         for place in Place::of(actor) {
             tried |= run_told(rig, &cast, actor, place).await?;

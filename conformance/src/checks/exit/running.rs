@@ -70,7 +70,7 @@ pub(super) async fn ends_while_running(rig: &Rig, how: How) -> Checked {
 pub(super) async fn no_descendants(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
-        actor.runs(rig, &cast.session, &actor.stage(rig)?).await?;
+        cast.runs_well(rig, actor, &actor.stage(rig)?).await?;
     }
     cast.session.host.answer(Answer::Leave);
     cast.session.plugin.exit(GONE).await;

@@ -18,7 +18,7 @@ pub(super) async fn revoked(rig: &Rig) -> Checked {
     let mut stages = Vec::new();
     for actor in &cast.actors {
         let stage = actor.stage(rig)?;
-        actor.runs(rig, &cast.session, &stage).await?;
+        cast.runs_well(rig, actor, &stage).await?;
         let before = stage.diary.acts().len();
         stages.push((actor, stage, before));
     }
@@ -36,7 +36,7 @@ pub(super) async fn children_reaped(rig: &Rig) -> Checked {
     let plugin = &cast.session.plugin;
     for actor in &cast.actors {
         let before = plugin.children_of_any_state();
-        actor.runs(rig, &cast.session, &actor.stage(rig)?).await?;
+        cast.runs_well(rig, actor, &actor.stage(rig)?).await?;
         rig.sleep(MOMENT).await;
         let left = plugin.children_of_any_state().saturating_sub(before);
         cast.saw(actor, "leaves no process after a run", left == 0, format!("{left} are left"));
@@ -63,7 +63,7 @@ pub(super) async fn socket_private(rig: &Rig) -> Checked {
 pub(super) async fn temp_clean(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
-        actor.runs(rig, &cast.session, &actor.stage(rig)?).await?;
+        cast.runs_well(rig, actor, &actor.stage(rig)?).await?;
         let stage = actor.stage(rig)?;
         if let Some(running) = begin_long_run(rig, &cast, actor, &stage).await? {
             stage.cancel();
