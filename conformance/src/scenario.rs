@@ -3,6 +3,7 @@
 //! Without one nothing is run, since a run may cost money. The format is TOML, its shape `scenario.schema.json`.
 
 mod key;
+mod mistakes;
 mod sense;
 
 use std::collections::BTreeMap;
@@ -240,18 +241,22 @@ impl Scenario {
         Self::parse(&text).map_err(|problem| ScenarioError::NotUnderstood { path: path.to_owned(), problem })
     }
 
-    /// Reads a text; the error has the line and the key.
+    /// Reads a text; the error has all that is wrong, each with its line or its place.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let scenario: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
-        match scenario.packwire_scenario {
-            1 => {}
-            other => return Err(format!("`packwire-scenario = {other}`: this suite reads version 1")),
+        let told = |error: toml::de::Error| error.to_string().trim_end().to_owned();
+        let table: toml::Table = toml::from_str(text).map_err(told)?;
+        match table.get("packwire-scenario") {
+            Some(toml::Value::Integer(other)) if *other != 1 => {
+                return Err(format!("`packwire-scenario = {other}`: this suite reads version 1"));
+            }
+            _ => {}
         }
-        for (kind, name, part) in scenario.parts() {
-            let checked = part.makes_sense(kind, &scenario.serve);
-            checked.map_err(|problem| format!("[{}.{name}]: {problem}", kind.word()))?;
+        let value = serde_json::to_value(&table).map_err(|error| error.to_string())?;
+        match &mistakes::of(&value)[..] {
+            [] => toml::from_str(text).map_err(told),
+            [mistake] => Err(mistake.clone()),
+            all => Err(format!("{} mistakes\n{}", all.len(), all.join("\n"))),
         }
-        Ok(scenario)
     }
 
     /// What is said of one component.
@@ -301,41 +306,56 @@ mod tests {
         assert!(scenario.fits(&[]).unwrap_err().to_string().contains("builder x"));
     }
 
-    #[test]
-    fn mistakes_are_told_with_their_place() {
-        let told = |text: &str| Scenario::parse(text).unwrap_err();
-        insta::assert_snapshot!(told("packwire-scenario = 1\n[builder.x]\nrum = 1\n"));
-        insta::assert_snapshot!(told("packwire-scenario = 2\n"), @"`packwire-scenario = 2`: this suite reads version 1");
-        insta::assert_snapshot!(
-            told("packwire-scenario = 1\n[hook.x]\nrun = {}\n"),
-            @"[hook.x]: `run` means nothing for a hook: take it out"
-        );
-        insta::assert_snapshot!(
-            told("packwire-scenario = 1\n[post-processor.x]\nrun = {}\n"),
-            @"[post-processor.x]: `input` is missing: a post-processor needs an artifact"
-        );
-        insta::assert_snapshot!(
-            told("packwire-scenario = 1\n[builder.x]\nrun = {}\necho = { lines = [\"${echo}\"] }\n"),
-            @"[builder.x]: `echo` has no `${text}`, which is to come out of its run"
-        );
+    fn told(text: &str) -> String {
+        Scenario::parse(text).err().unwrap_or_default()
     }
 
     #[test]
-    fn what_a_component_is_without_is_told_once() {
-        let told = |part: &str| {
-            let text = format!("packwire-scenario = 1\n[builder.x]\nrun = {{}}\n{part}\n");
-            Scenario::parse(&text).err().unwrap_or_default()
-        };
-        assert_eq!(told("without = [\"bug\", \"crash\"]"), "");
-        insta::assert_snapshot!(
-            told("without = [\"leaves\"]"),
-            @"[builder.x]: `leaves` means nothing for a builder: take it out of `without`"
-        );
-        insta::assert_snapshot!(
-            told("bug = {}\nwithout = [\"bug\"]"),
-            @"[builder.x]: `bug` is given, and `without` says that there is no `bug`"
-        );
-        assert!(told("without = [\"run\"]").contains("unknown variant `run`"));
+    fn mistakes_are_told_with_their_place() {
+        insta::assert_snapshot!(told("packwire-scenario = 2\n"), @"`packwire-scenario = 2`: this suite reads version 1");
+        insta::assert_snapshot!(told("packwire-scenario = 1\n[hook.x]\nevent = \"a\"\nrun = {}\n"), @"hook.x: `run` means nothing for a hook: take it out");
+        insta::assert_snapshot!(told("packwire-scenario = 1\n[post-processor.x]\nrun = {}\n"), @"post-processor.x: `input` is missing: a post-processor needs an artifact");
+        insta::assert_snapshot!(told("packwire-scenario = 1\n[builder.x\n"));
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        insta::assert_snapshot!(told(
+            r#"
+            colour = 3
+            serve = { "/a" = "${txt}" }
+            [builder.x]
+            rum = {}
+            slow = 1.5
+            says = "one"
+            grace = 0
+            artifact = "no"
+            invalid = [{ config = {}, path = 1, als = [] }]
+            [builder.y]
+            run = { lines = ["${echo}", "${HOME}", "${var.x}"] }
+            echo = { lines = ["a"] }
+            integer = { number = "${integer" }
+            secret = { password = "secret" }
+            leaves = []
+            bug = 1
+            without = ["bug", "shell"]
+            [post-processor.z]
+            input = { builder-id = "a", ids = "b" }
+            [command.w]
+            fails = {}
+            ends = [{ arguments = [], status = 256 }]
+            without = ["run"]
+            [communicator.v]
+            run = {}
+            shell = "fish"
+            "#
+        ));
+    }
+
+    #[test]
+    fn a_component_is_without_what_its_kind_may_have() {
+        let without = "packwire-scenario = 1\n[builder.x]\nrun = {}\nwithout = [\"bug\", \"crash\"]\n";
+        assert_eq!(told(without), "");
     }
 
     #[test]

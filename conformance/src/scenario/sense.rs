@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Part;
+use super::{Key, Part};
 use crate::components::Kind;
 
 impl Part {
-    /// What is wrong with what is said of a component of this kind.
-    pub(super) fn makes_sense(&self, kind: Kind, serve: &BTreeMap<String, String>) -> Result<(), String> {
-        self.check(kind)?;
-        self.is_without(kind)?;
-        self.holds_its_marks(serve)
+    /// All that is wrong with what is said of a component of this kind.
+    pub(super) fn mistakes(&self, kind: Kind, serve: &BTreeMap<String, String>) -> Vec<String> {
+        [
+            self.misplaced(kind),
+            self.no_tables(kind),
+            self.missing(kind),
+            self.not_without(kind),
+            self.unmarked(serve),
+        ]
+        .concat()
     }
 
-    /// What does not belong to a kind is a mistake, and so is a scenario without a run.
-    fn check(&self, kind: Kind) -> Result<(), String> {
+    /// What does not belong to a kind is a mistake.
+    fn misplaced(&self, kind: Kind) -> Vec<String> {
         let prepares = !matches!(kind, Kind::Hook | Kind::Command);
         let has_artifact = matches!(kind, Kind::Builder | Kind::PostProcessor);
         let only = [
@@ -43,39 +48,64 @@ impl Part {
             ("echo-arguments", self.echo_arguments.is_some(), kind == Kind::Command),
             ("shell", self.shell.is_some(), kind == Kind::Communicator),
         ];
-        if let Some((key, ..)) = only.iter().find(|(_, given, fits)| *given && !fits) {
-            return Err(format!("`{key}` means nothing for a {}: take it out", kind.word()));
-        }
-        let needed = match kind {
+        let misplaced = only.iter().filter(|(_, given, fits)| *given && !fits);
+        misplaced
+            .map(|(key, ..)| format!("`{key}` means nothing for a {}: take it out", kind.word()))
+            .collect()
+    }
+
+    /// A configuration is a table.
+    fn no_tables(&self, kind: Kind) -> Vec<String> {
+        let configs = [
+            ("run", &self.run),
+            ("slow", &self.slow),
+            ("fails", &self.fails),
+            ("bug", &self.bug),
+            ("crash", &self.crash),
+            ("asks", &self.asks),
+            ("echo", &self.echo),
+            ("integer", &self.integer),
+            ("secret", &self.secret),
+            ("much", &self.much),
+        ];
+        let is_none = |config: &&Value| !config.is_object() && kind != Kind::Hook;
+        let wrong = configs.iter().filter_map(|(key, config)| Some((key, config.as_ref().filter(is_none)?)));
+        wrong.map(|(key, config)| format!("`{key}` is a configuration, and {config} is no table")).collect()
+    }
+
+    /// Without a run there is no scenario.
+    fn missing(&self, kind: Kind) -> Vec<String> {
+        let (key, given) = match kind {
             Kind::Hook => ("event", self.event.is_some()),
             Kind::Command => ("arguments", self.arguments.is_some()),
             _ => ("run", self.run.is_some()),
         };
-        match (needed, kind) {
-            ((key, false), _) => Err(format!("`{key}` is missing: without it nothing can be run")),
-            (_, Kind::PostProcessor) if self.input.is_none() => {
-                Err("`input` is missing: a post-processor needs an artifact".to_owned())
-            }
-            _ => Ok(()),
+        let mut missing = Vec::new();
+        if !given {
+            missing.push(format!("`{key}` is missing: without it nothing can be run"));
         }
+        if kind == Kind::PostProcessor && self.input.is_none() {
+            missing.push("`input` is missing: a post-processor needs an artifact".to_owned());
+        }
+        missing
     }
 
     /// What a component is said to have nothing for means something for its kind, and is not there.
-    fn is_without(&self, kind: Kind) -> Result<(), String> {
-        match self.without.iter().find(|key| !key.fits(kind) || self.gives(**key)) {
-            Some(key) if !key.fits(kind) => {
-                let (key, kind) = (key.word(), kind.word());
-                Err(format!("`{key}` means nothing for a {kind}: take it out of `without`"))
+    fn not_without(&self, kind: Kind) -> Vec<String> {
+        let told = |key: &Key| match key.word() {
+            word if !key.fits(kind) => {
+                Some(format!("`{word}` means nothing for a {}: take it out of `without`", kind.word()))
             }
-            Some(key) => {
-                Err(format!("`{0}` is given, and `without` says that there is no `{0}`", key.word()))
+            word if self.gives(*key) => {
+                Some(format!("`{word}` is given, and `without` says that there is no `{word}`"))
             }
-            None => Ok(()),
-        }
+            _ => None,
+        };
+        self.without.iter().filter_map(told).collect()
     }
 
     /// What is to come out has to be given: a mark that was forgotten, or misspelt, would be held against the plugin.
-    fn holds_its_marks(&self, serve: &BTreeMap<String, String>) -> Result<(), String> {
+    fn unmarked(&self, serve: &BTreeMap<String, String>) -> Vec<String> {
         let holds = |config: &Value, mark: &str| config.to_string().contains(mark);
         let others = (&self.input, &self.data, &self.machine, serve);
         let text_is_elsewhere = serde_json::to_string(&others).is_ok_and(|texts| texts.contains("${text}"));
@@ -84,14 +114,10 @@ impl Part {
             ("integer", &self.integer, "${integer}", false),
             ("secret", &self.secret, "${secret}", false),
         ];
-        let forgotten = marks.into_iter().find(|(_, config, mark, is_elsewhere)| {
+        let forgotten = marks.into_iter().filter(|(_, config, mark, is_elsewhere)| {
             config.as_ref().is_some_and(|config| !holds(config, mark) && !is_elsewhere)
         });
-        match forgotten {
-            Some((key, _, mark, _)) => {
-                Err(format!("`{key}` has no `{mark}`, which is to come out of its run"))
-            }
-            None => Ok(()),
-        }
+        let told = |(key, _, mark, _)| format!("`{key}` has no `{mark}`, which is to come out of its run");
+        forgotten.map(told).collect()
     }
 }
