@@ -32,7 +32,8 @@ On the host, a download makes all of them. What else is in the directory stays; 
 Each source appears whole, or not at all.
 
 Permission bits and the times of files are kept, owners are not. Directories need a communicator with the feature \
-`tree`. They carry symbolic links that stay inside, and refuse devices, fifos, sockets and links that lead outside.";
+`tree`. They carry symbolic links that stay inside, leave out devices, fifos and sockets, and refuse links that lead \
+outside.";
 
     fn prepare(&self, config: Config, context: &Context) -> Result<Plan, Vec<Diagnostic>> {
         Plan::of(config, context)

@@ -14,6 +14,8 @@
 //! - everything below a name that is a link, in the archive or in the directory: nothing is written through links;
 //! - what would replace a directory by something else, or something else by a directory.
 //!
+//! Whoever packs leaves out devices, fifos and sockets, and refuses links that nobody may unpack.
+//!
 //! Set-uid and set-gid bits are dropped. Whatever its size, an archive needs no more memory than its longest header,
 //! the list of what it replaces, and of its read-only directories.
 //!

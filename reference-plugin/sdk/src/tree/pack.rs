@@ -17,7 +17,7 @@ use tar::{Builder, EntryType, Header};
 use super::{
     Entry, Inside, Kind, TreeError,
     entry::{LEVELS, check_link},
-    place::{kind, kind_name, look, names, open_directory, open_root},
+    place::{kind, look, names, open_directory, open_root},
 };
 
 /// What a header has room for; longer ones go into a pax header.
@@ -66,10 +66,8 @@ impl<W: Write> Packer<W> {
                 }
                 FileType::RegularFile => self.pack_file(directory, &name, path)?,
                 FileType::Symlink => self.pack_symlink(directory, &name, path, &stat)?,
-                other => {
-                    let why = format!("it is {}, which no tree carries", kind_name(other));
-                    return Err(TreeError::refused(&path.to_bytes(), why));
-                }
+                // Sockets, fifos and devices mean nothing elsewhere.
+                _ => {}
             }
         }
         Ok(())
