@@ -11,7 +11,7 @@ use crate::spell;
 use crate::template::LateValue;
 
 /// What every builder generates, whatever its schema says.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "ID",
     "Host",
     "Port",
@@ -24,6 +24,7 @@ const RESERVED: [&str; 12] = [
     "PackerHTTPAddr",
     "SSHPublicKey",
     "SSHPrivateKey",
+    "WinRMPassword",
 ];
 
 /// The data sources whose values builds ask for.
