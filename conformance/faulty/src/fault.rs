@@ -618,6 +618,8 @@ faults! {
         SwallowsWriteError,
         /// It minds the failure of its first write only.
         SwallowsLateWriteError,
+        /// It tells how a command ended although its output was refused.
+        SwallowsOutputError,
     }
     "cancel.ends-run" {
         /// It never looks at its cancellation.

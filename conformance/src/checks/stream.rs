@@ -99,9 +99,9 @@ pub(super) const CHECKS: &[Check] = &[
         class: Class::Scenario,
         title: "fails when a write failed",
         why: "A file that is half there counts as whole if nobody says so.",
-        seen: "The first write of a run throws, and the last of another; the outcomes are read.",
+        seen: "The first write of a run throws, and the last of another; of a communicator, the first of a command's output. The outcomes are read.",
         budgets: &[],
-        mutants: &["swallows-write-error", "swallows-late-write-error"],
+        mutants: &["swallows-write-error", "swallows-late-write-error", "swallows-output-error"],
         lasts: MOMENT,
         run: |rig| Box::pin(write_failure_surfaces(rig)),
     },
@@ -275,6 +275,10 @@ async fn end_exactly_once(rig: &Rig) -> Checked {
 async fn write_failure_surfaces(rig: &Rig) -> Checked {
     let cast = Cast::assemble(rig, &Kind::ALL).await?;
     for actor in &cast.actors {
+        if actor.kind == Kind::Communicator {
+            command_fails_with_its_output(rig, &cast, actor).await?;
+            continue;
+        }
         let whole = actor.stage(rig)?;
         cast.runs_well(rig, actor, &whole).await?;
         let Some(last) = whole.writes_seen().checked_sub(1) else {
@@ -293,4 +297,17 @@ async fn write_failure_surfaces(rig: &Rig) -> Checked {
         }
     }
     cast.over()
+}
+
+/// What a communicator writes is the output of commands, which cannot be seen as whole where a write of it failed.
+async fn command_fails_with_its_output(rig: &Rig, cast: &Cast, actor: &Actor) -> Checked {
+    let Some(opened) = Opened::open(rig, cast, actor).await? else { return Ok(()) };
+    for (which, line) in [("standard output", "echo out"), ("standard error", "echo err >&2")] {
+        let stage = actor.stage(rig)?;
+        stage.write_fails_at.set(Some(0));
+        let exit = opened.run_on(rig, &stage, line, None).await?.exit;
+        let promise = format!("fails a command of whose {which} a write failed");
+        cast.saw(actor, &promise, exit.is_failure(), exit.told());
+    }
+    Ok(())
 }

@@ -103,9 +103,19 @@ impl Opened {
         line: &str,
         input: Option<&[u8]>,
     ) -> Result<Ran, Stop> {
-        let stage = actor.stage(rig)?;
+        self.run_on(rig, &actor.stage(rig)?, line, input).await
+    }
+
+    /// The same with streams of a stage that was set for it.
+    pub(crate) async fn run_on(
+        &self,
+        rig: &Rig,
+        stage: &Rc<Stage>,
+        line: &str,
+        input: Option<&[u8]>,
+    ) -> Result<Ran, Stop> {
         let threw = |error: capnp::Error| Outcome::Threw(error.extra);
-        let command = match self.start(rig, &stage, line, input.is_some()).await {
+        let command = match self.start(rig, stage, line, input.is_some()).await {
             Ok(command) => command,
             Err(error) => return Ok(Ran { exit: threw(error), stdout: vec![], stderr: vec![], stdin: None }),
         };

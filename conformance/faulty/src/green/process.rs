@@ -159,7 +159,10 @@ impl Process {
                 if let Some(err) = &mut err { send_open(err, other, self.fault).await } else { Ok(()) }
             };
             let (sent, complained) = tokio::join!(sent, complained);
-            sent.and(complained)?;
+            match sent.and(complained) {
+                Err(_) if self.fault == Some(Fault::SwallowsOutputError) => {}
+                sent => sent?,
+            }
             finish(stdout, self.fault).await?;
             finish(stderr, self.fault).await
         };
