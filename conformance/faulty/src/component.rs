@@ -179,7 +179,7 @@ fn described_schema(examples: &Value) -> Value {
 }
 
 fn offer(mut component: component::Builder<'_>, kind: Kind, green: Green) -> Result<(), capnp::Error> {
-    if matches!(kind, Kind::Builder) {
+    if matches!(kind, Kind::Builder) && !green.manner.commits(Fault::OffersNoRecovery) {
         component.set_recovery(capnp_rpc::new_client(Recovery(green)));
     }
     match kind {

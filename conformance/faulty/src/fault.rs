@@ -744,6 +744,10 @@ faults! {
         /// It never settles what it has remembered.
         NeverSettles,
     }
+    "recovery.offered" {
+        /// It has things remembered, and nothing to recover them by.
+        OffersNoRecovery,
+    }
     "recovery.idempotent" {
         /// It fails to recover what is gone already.
         RecoveryFailsWhenGone,

@@ -48,6 +48,18 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(settles(rig)),
     },
     Check {
+        id: "recovery.offered",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "can recover what it has remembered",
+        why: "An entry that nobody can act on tells of a thing that stays for ever.",
+        seen: "A run has something remembered; its component is asked for a recovery.",
+        budgets: &[],
+        mutants: &["offers-no-recovery"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(is_offered(rig)),
+    },
+    Check {
         id: "recovery.idempotent",
         level: Level::Must,
         class: Class::Scenario,
@@ -148,6 +160,23 @@ async fn gives_back(rig: &Rig) -> Checked {
         let open = stage.diary.unclosed("Lease.made", "Lease.close");
         let observed = format!("not closed: {open:?}");
         cast.saw(actor, "has closed its leases when a run answers", open.is_empty(), observed);
+    }
+    cast.over()
+}
+
+async fn is_offered(rig: &Rig) -> Checked {
+    let cast = Cast::assemble(rig, RUNNING).await?;
+    for actor in &cast.actors {
+        let stage = actor.stage(rig)?;
+        cast.runs_well(rig, actor, &stage).await?;
+        let remembered = stage.diary.count("LedgerEntry.made");
+        if remembered == 0 {
+            cast.lacks(actor, "run that has anything remembered");
+            continue;
+        }
+        let offered = recovery_of(&cast.session, actor)?.is_some();
+        let observed = format!("{remembered} entries, and {} `recovery`", if offered { "a" } else { "no" });
+        cast.saw(actor, "offers a recovery for what it has remembered", offered, observed);
     }
     cast.over()
 }
