@@ -717,6 +717,8 @@ faults! {
         TarSlip,
         /// It unpacks files without their modes.
         TreeLosesMode,
+        /// It looks through an archive by names, and unpacks all that has one of them.
+        TreeForgetsNames,
     }
     "conc.control-plane-alive" {
         /// It answers `prepare` late while a build is under way.

@@ -29,9 +29,12 @@ impl Unpacking {
 
     fn unpack(&self) -> io::Result<()> {
         let entries = read(&self.archive.take())?;
-        if self.fault != Some(Fault::TarSlip) {
-            entries.iter().try_for_each(|entry| entry.check(&entries, &self.path))?;
-        }
+        let looked_through: Vec<&Entry> = match self.fault {
+            Some(Fault::TarSlip) => Vec::new(),
+            Some(Fault::TreeForgetsNames) => last_of_each_name(&entries),
+            _ => entries.iter().collect(),
+        };
+        looked_through.iter().try_for_each(|entry| entry.check(&looked_through, &self.path))?;
         if !self.path.is_dir() {
             fs::create_dir(&self.path)?;
         }
@@ -101,9 +104,14 @@ fn read(archive: &[u8]) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
+fn last_of_each_name(entries: &[Entry]) -> Vec<&Entry> {
+    let later = |at: usize| entries[at + 1..].iter().any(|other| other.name == entries[at].name);
+    (0..entries.len()).filter(|at| !later(*at)).map(|at| &entries[at]).collect()
+}
+
 impl Entry {
     /// Refuses what would leave the directory, and what is neither file, directory nor symbolic link.
-    fn check(&self, all: &[Self], path: &Path) -> io::Result<()> {
+    fn check(&self, all: &[&Self], path: &Path) -> io::Result<()> {
         let refused = |why: &str| Err(io::Error::other(format!("{} {why}", self.name.display())));
         if !self.name.components().all(|part| matches!(part, Component::Normal(_))) {
             return refused("is outside");

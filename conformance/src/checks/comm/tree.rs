@@ -18,12 +18,13 @@ pub(super) const TREE: Check = Check {
     why: "A script that is not executable does not run, and an archive that is unpacked anywhere overwrites anything.",
     seen: "A directory with modes, links and an empty directory goes up and comes down again; then archives are sent that lead outside.",
     budgets: &[],
-    mutants: &["tar-slip", "tree-loses-mode"],
+    mutants: &["tar-slip", "tree-loses-mode", "tree-forgets-names"],
     lasts: MOMENT,
     run: |rig| Box::pin(tree(rig)),
 };
 
 /// One entry of an archive, as it stands there.
+#[derive(Clone)]
 struct Entry<'a> {
     kind: EntryType,
     name: &'a str,
@@ -73,7 +74,18 @@ async fn refuses(rig: &Rig, cast: &Cast, actor: &Actor, opened: &Opened, directo
         ("a name with `..`", vec![Entry { name: "../outside", ..FILE }]),
         ("an absolute name", vec![Entry { name: &outside, ..FILE }]),
         ("a link that leads outside", vec![Entry { name: "link", target: "..", ..LINK }]),
-        ("a file behind such a link", vec![Entry { name: "link", target: "..", ..LINK }, through]),
+        ("a file behind such a link", vec![Entry { name: "link", target: "..", ..LINK }, through.clone()]),
+        // Where only the last of each name counts, the link that leads outside is never looked at.
+        (
+            "links that give their names to directories",
+            vec![
+                Entry { name: "a", target: ".", ..LINK },
+                Entry { name: "link", target: "a/a/..", ..LINK },
+                through,
+                Entry { name: "a", ..DIRECTORY },
+                Entry { name: "link", ..DIRECTORY },
+            ],
+        ),
         ("a device", vec![Entry { name: "device", ..DEVICE }]),
     ];
     for (number, (what, entries)) in hostile.into_iter().enumerate() {
