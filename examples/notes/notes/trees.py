@@ -95,6 +95,8 @@ def check(entries: Entries, directory: Path) -> None:
         there = directory / name
         if not entry.isdir() and there.is_dir() and not there.is_symlink():
             raise Failed(Problem(f"the archive is refused: {name} is a directory already"))
+        if entry.isdir() and os.path.lexists(there) and (there.is_symlink() or not there.is_dir()):
+            raise Failed(Problem(f"the archive is refused: {name} is there already, and no directory"))
 
 
 def follow(start: PurePosixPath, target: str, links: dict[PurePosixPath, str], directory: Path) -> None:
@@ -155,10 +157,7 @@ def merge(entries: Entries, staging: Path, directory: Path) -> None:
     """Moves what was unpacked into a directory. What is there already and has no entry stays."""
     for name, entry in entries:
         if entry.isdir():
-            place = directory / name
-            if place.is_symlink() or place.is_file():
-                place.unlink()
-            place.mkdir(parents=True, exist_ok=True)
+            (directory / name).mkdir(parents=True, exist_ok=True)
     for name, entry in entries:
         if not entry.isdir() and os.path.lexists(staging / name):
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
