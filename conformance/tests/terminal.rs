@@ -168,7 +168,7 @@ fn ctrl_c_in_the_middle_of_checks_ends_them() {
     assert_eq!(seen.code, Some(130), "{}", seen.screen);
     assert!(seen.screen.contains("ended by Ctrl-C (SIGINT)"), "{}", seen.screen);
     assert!(!seen.screen.contains("checks done"), "{}", seen.screen);
-    assert_eq!(fs::read_to_string(report).unwrap(), "", "no report is written of half a run");
+    assert!(!report.exists(), "no report is written of half a run");
 }
 
 #[test]
