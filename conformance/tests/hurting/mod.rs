@@ -50,16 +50,23 @@ pub(crate) fn full_disk(manner: &str, ids: &[&str]) -> Tried {
     run(command, manner, ids)
 }
 
-/// Kills the suite when it has a plugin with descendants; answers what still runs of the plugin when it has had time to
-/// end.
+/// Kills the suite when it has a plugin with descendants; answers what still runs of the plugin when nothing of the suite
+/// does any longer.
 pub(crate) fn abandoned(manner: &str) -> Vec<u32> {
     let (_place, plugin) = plugin();
     let temporary = tempfile::tempdir().unwrap();
-    let mut suite = caught(&plugin, manner, temporary.path());
+    kill(caught(&plugin, manner, temporary.path()));
+    running(&plugin)
+}
+
+/// Kills the suite, and waits until its supervisors have ended what was theirs, and themselves. Until then a shell may
+/// become the plugin's program at any moment, and be one that is to be ended.
+fn kill(mut suite: Child) {
+    let own = Path::new(env!("CARGO_BIN_EXE_conformance"));
+    let family = below(suite.id());
     suite.kill().unwrap();
     suite.wait().unwrap();
-    in_time(|| running(&plugin).is_empty());
-    running(&plugin)
+    assert!(in_time(|| !family.iter().any(|process| runs(*process, own))), "a supervisor outlives the suite");
 }
 
 /// A suite whose plugin has descendants at this moment. One that ended before it was looked at is started again.
@@ -74,8 +81,7 @@ fn caught(plugin: &Path, manner: &str, temporary: &Path) -> Child {
         if suite.try_wait().unwrap().is_none() && running(plugin).len() > 1 {
             return suite;
         }
-        suite.kill().unwrap();
-        suite.wait().unwrap();
+        kill(suite);
     }
     panic!("it never hid in {starts} runs: {}", fs::read_to_string(told).unwrap());
 }
