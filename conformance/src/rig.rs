@@ -46,7 +46,7 @@ pub use transcript::{Entry, Frames, Message, Sender};
 
 pub(crate) use children::{Child, ChildWatch};
 pub(crate) use family::{become_subreaper, end_descendants, ended, reap, reap_all, signal};
-pub(crate) use room::{Program, Started, succeeds};
+pub(crate) use room::{Program, Started, probe};
 
 use record::Record;
 

@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// Only plugins whose name holds this, such as `shell`
     #[arg(long, default_value = "")]
     only: String,
+    /// Only these checks, such as `comm.*`; may be given more than once
+    #[arg(long)]
+    checks: Vec<String>,
     /// In one way only
     #[arg(long, value_enum)]
     way: Option<Way>,
@@ -69,7 +72,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<()> {
             if args.way.is_some_and(|wanted| wanted != way) {
                 continue;
             }
-            let found = round(&plugins, &programs, way, args.at_once)?;
+            let found = round(&plugins, &programs, way, args)?;
             println!("run {number} of {}, {found}", args.runs);
             strays += found.strays.len();
         }
@@ -81,13 +84,14 @@ pub(crate) fn run(args: &Args) -> miette::Result<()> {
 }
 
 /// All plugins, tried once in one way.
-fn round(plugins: &[Plugin], programs: &Path, way: Way, at_once: NonZeroUsize) -> miette::Result<Round> {
+fn round(plugins: &[Plugin], programs: &Path, way: Way, args: &Args) -> miette::Result<Round> {
     let began = Instant::now();
     let _load = way.load();
-    let share = plugins.len().div_ceil(at_once.get());
+    let share = plugins.len().div_ceil(args.at_once.get());
     let strays = std::thread::scope(|scope| {
         let parts = plugins.chunks(share);
-        let workers: Vec<_> = parts.map(|part| scope.spawn(move || strays(part, programs, way))).collect();
+        let workers: Vec<_> =
+            parts.map(|part| scope.spawn(move || strays(part, programs, way, &args.checks))).collect();
         let found =
             workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
         found.collect::<miette::Result<Vec<_>>>()
@@ -97,8 +101,8 @@ fn round(plugins: &[Plugin], programs: &Path, way: Way, at_once: NonZeroUsize) -
 }
 
 /// What was no pass, one plugin after another.
-fn strays(plugins: &[Plugin], programs: &Path, way: Way) -> miette::Result<Vec<String>> {
-    let found = plugins.iter().map(|plugin| plugin.tried(programs, way.jobs()));
+fn strays(plugins: &[Plugin], programs: &Path, way: Way, checks: &[String]) -> miette::Result<Vec<String>> {
+    let found = plugins.iter().map(|plugin| plugin.tried(programs, way.jobs(), checks));
     Ok(found.collect::<miette::Result<Vec<_>>>()?.concat())
 }
 
@@ -140,9 +144,10 @@ impl Plugin {
     }
 
     /// What was no pass, a line each.
-    fn tried(&self, programs: &Path, jobs: &str) -> miette::Result<Vec<String>> {
+    fn tried(&self, programs: &Path, jobs: &str, checks: &[String]) -> miette::Result<Vec<String>> {
         let mut arguments: Vec<OsString> =
             ["--format", "json", "--jobs", jobs, "--scenario"].map(OsString::from).to_vec();
+        arguments.extend(checks.iter().flat_map(|check| ["--only".into(), check.into()]));
         arguments.extend([self.scenario.clone().into(), programs.join(&self.name).into()]);
         let said = process::whatever(&programs.join("conformance"), &arguments, programs)?;
         let report: Value = serde_json::from_slice(&said)

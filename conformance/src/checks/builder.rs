@@ -132,9 +132,7 @@ async fn hook_failure(rig: &Rig) -> Checked {
             continue;
         }
         cast.saw(actor, "fails as its provisioning did", ended.outcome.is_failure(), ended.outcome.told());
-        if let Some(clean) = actor.is_clean(&stage) {
-            cast.saw(actor, "leaves nothing of it", clean, actor.probed(&stage, clean));
-        }
+        cast.leaves_nothing(actor, &stage, "leaves nothing of it");
     }
     cast.over()
 }

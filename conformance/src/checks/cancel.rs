@@ -201,16 +201,11 @@ async fn cleans_up(rig: &Rig) -> Checked {
         };
         // What was done before it heard of the cancellation stays.
         let undone = !ended.outcome.is_good();
-        match actor.is_clean(&stage) {
-            Some(clean) if undone => {
-                let promise = "leaves nothing when it was cancelled";
-                cast.saw(actor, promise, clean, actor.probed(&stage, clean));
-                if clean && !can_fail {
-                    probe::can_fail(rig, &cast, actor).await?;
-                }
-            }
-            None if actor.is_maker() => cast.needs(actor, Key::Clean),
-            _ => {}
+        if actor.part.clean.is_none() && actor.is_maker() {
+            cast.needs(actor, Key::Clean);
+        }
+        if undone && cast.leaves_nothing(actor, &stage, "leaves nothing when it was cancelled") && !can_fail {
+            probe::can_fail(rig, &cast, actor).await?;
         }
         let left = cast.session.plugin.descendants().len().saturating_sub(children);
         cast.saw(actor, "leaves no process when it was cancelled", left == 0, format!("{left} are left"));

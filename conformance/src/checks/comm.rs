@@ -287,7 +287,7 @@ async fn signal_name(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let Some(opened) = Opened::open(rig, &cast, actor).await? else { continue };
         if !opened.has("signal").await {
-            cast.lacks(actor, "feature `signal`");
+            cast.offers_no(actor, "feature `signal`");
             continue;
         }
         for name in ["KILL", "TERM"] {

@@ -101,9 +101,8 @@ async fn remember_before_make(rig: &Rig) -> Checked {
             None => cast.needs(actor, Key::Clean),
             Some(_) => {
                 rig.sleep(LATE).await;
-                let clean = actor.is_clean(&stage) == Some(true);
                 let promise = "has made nothing while the host has not answered that it remembers";
-                cast.saw(actor, promise, clean, actor.probed(&stage, clean));
+                cast.leaves_nothing(actor, &stage, promise);
             }
         }
         stage.remembering.set(Reply::Now);

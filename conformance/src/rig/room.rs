@@ -1,12 +1,17 @@
 //! The room in which this suite starts processes: each in a session of its own, each with an owner that ends it.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
-use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::Pid;
+
+/// How much of what a probe says is read, in bytes: the first lines say it.
+const MOST_SAID: u64 = 4096;
 
 /// A program that is not started yet; its environment is empty until something is put into it.
 pub(crate) struct Program(Command);
@@ -68,10 +73,21 @@ pub(crate) struct Started {
     _child: Box<dyn ChildWrapper>,
 }
 
-/// Whether a command of `sh` succeeds in a directory, with these variables. It is short: a probe.
-pub(crate) fn succeeds(line: &str, directory: &Path, variables: Vec<(OsString, OsString)>) -> bool {
+/// How a command of `sh` ends in a directory, with these variables, and what it has said on stderr by then. It is short: a
+/// probe.
+pub(crate) fn probe(
+    line: &str,
+    directory: &Path,
+    variables: Vec<(OsString, OsString)>,
+) -> io::Result<(ExitStatus, Vec<u8>)> {
+    // Neither a pipe, which a process in its background would keep open, nor on a disk, which may be full.
+    let mut said = File::from(memfd_create("probe", MemfdFlags::CLOEXEC)?);
     let mut program = Program::new("/bin/sh").args(["-c", line]).cwd(directory).stdin(Stdio::null());
     program.0.envs(variables);
-    program.0.stdout(Stdio::null()).stderr(Stdio::null());
-    program.0.status().is_ok_and(|status| status.success())
+    program.0.stdout(Stdio::null()).stderr(said.try_clone()?);
+    let status = program.0.status()?;
+    said.rewind()?;
+    let mut first = Vec::new();
+    said.take(MOST_SAID).read_to_end(&mut first)?;
+    Ok((status, first))
 }

@@ -118,6 +118,11 @@ impl Cast {
         self.untried.borrow_mut().push(format!("the scenario has no {what} for the {}", actor.title));
     }
 
+    /// A component does without what it may leave out, and the rule is about that.
+    pub(crate) fn offers_no(&self, actor: &Actor, what: &str) {
+        self.untried.borrow_mut().push(format!("the {} has no {what}", actor.title));
+    }
+
     /// A key that the rule needs is not in a component's part of the scenario.
     pub(crate) fn needs(&self, actor: &Actor, key: Key) {
         let (asked, title) = (key.asked_of(actor.kind), &actor.title);
@@ -239,12 +244,6 @@ impl Actor {
     /// Whether all that is known of its run is that the schema calls its examples safe.
     pub(crate) fn is_example(&self) -> bool {
         self.artifact.is_none()
-    }
-
-    /// What the probe found, for a report.
-    pub(crate) fn probed(&self, stage: &Stage, clean: bool) -> String {
-        let word = if clean { "succeeds" } else { "fails" };
-        format!("the probe {word}; left: {:?}", stage.files_made())
     }
 
     /// How long a cancelled run may take.
@@ -389,11 +388,5 @@ impl Actor {
                 observed,
             ),
         }
-    }
-
-    /// Whether the scenario's probe says that nothing is left; none if there is no probe.
-    pub(crate) fn is_clean(&self, stage: &Stage) -> Option<bool> {
-        let line = stage.filled_text(self.part.clean.as_ref()?);
-        Some(crate::rig::succeeds(&line, &stage.directory, stage.variables.clone()))
     }
 }

@@ -8,6 +8,7 @@ mod hook;
 mod machine;
 mod opened;
 mod outcome;
+mod probed;
 mod received;
 mod run;
 mod server;

@@ -54,7 +54,7 @@ async fn tree(rig: &Rig) -> Checked {
     for actor in &cast.actors {
         let Some(opened) = Opened::open(rig, &cast, actor).await? else { continue };
         if !opened.has("tree").await {
-            cast.lacks(actor, "feature `tree`");
+            cast.offers_no(actor, "feature `tree`");
             continue;
         }
         let trees = async |directory: &str| {

@@ -182,10 +182,8 @@ async fn unknown_wish(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<bool, Sto
     }
     let promise = "fails with its provisioning by an `onError` that it does not know";
     cast.saw(actor, promise, outcome.is_failure(), outcome.told());
-    if let Some(clean) = actor.is_clean(&stage) {
-        let promise = "leaves nothing when it fails by an `onError` that it does not know";
-        cast.saw(actor, promise, clean, actor.probed(&stage, clean));
-    }
+    let promise = "leaves nothing when it fails by an `onError` that it does not know";
+    cast.leaves_nothing(actor, &stage, promise);
     Ok(true)
 }
 

@@ -56,8 +56,8 @@ pub(super) async fn ends_while_running(rig: &Rig, how: How) -> Checked {
         plugin.exits_as(&case, code, actor.grace().max(GONE)).await;
         // What was done before the plugin heard of the end stays.
         let done = running.end(rig, super::MOMENT).await.is_some_and(|ended| ended.outcome.is_good());
-        if let Some(clean) = actor.is_clean(&stage).filter(|_| !done) {
-            cast.saw(actor, &format!("leaves nothing after {word}"), clean, actor.probed(&stage, clean));
+        if !done {
+            cast.leaves_nothing(actor, &stage, &format!("leaves nothing after {word}"));
         }
         let left = rig.left_of(plugin).await;
         let observed = format!("left: {left:?}");
