@@ -280,6 +280,14 @@ faults! {
         /// It ignores keys that it does not know.
         IgnoresUnknownKeys,
     }
+    "prepare.duplicate-key" {
+        /// Of a key that is there twice it takes the last.
+        LastKeyWins,
+        /// It compares keys as they are written, with their escapes.
+        ComparesKeysAsWritten,
+        /// It takes a key in capital letters for the option.
+        FoldsCase,
+    }
     "prepare.all-problems" {
         /// It tells the first problem of a configuration only.
         FirstErrorOnly,

@@ -3,6 +3,7 @@ mod artifact;
 mod builder;
 mod config;
 mod files;
+mod keys;
 mod machine;
 mod others;
 mod outcome;

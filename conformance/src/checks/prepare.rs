@@ -2,6 +2,7 @@
 
 mod pure;
 mod told;
+mod twice;
 
 use std::time::Duration;
 
@@ -86,6 +87,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["ignores-unknown-keys"],
         lasts: MOMENT,
         run: |rig| Box::pin(unknown_key(rig)),
+    },
+    Check {
+        id: "prepare.duplicate-key",
+        level: Level::Must,
+        class: Class::Declared,
+        title: "refuses a key that is there twice",
+        why: "Of a key that is there twice one decoder takes the first, another the last, a third both of two cases: what a host checked is not what runs.",
+        seen: "Configurations that are taken, with one key a second time and the same value: at the top, written with escapes, in an object below, and in capital letters.",
+        budgets: &[],
+        mutants: &["last-key-wins", "compares-keys-as-written", "folds-case"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(twice::duplicate_key(rig)),
     },
     Check {
         id: "prepare.all-problems",

@@ -13,7 +13,7 @@ use packwire_schema::work_capnp::context;
 use super::{
     Green,
     config::{Config, Problem},
-    crash,
+    crash, keys,
 };
 use crate::{fault::Fault, log};
 
@@ -72,7 +72,7 @@ thread_local! {
 pub(super) fn read(green: Green, text: &[u8], context: context::Reader<'_>) -> Result<Verdict, capnp::Error> {
     let fault = green.manner.fault();
     before(fault, text, context)?;
-    let verdict = match Config::read(text) {
+    let verdict = match Config::read(&keys::taken(fault, text)) {
         Ok(mut config) => {
             config.stays = fault == Some(Fault::UnknownWishAsAbort) && context.get_on_error().is_err();
             Verdict { problems: config.remarks(), config: Some(config) }
