@@ -716,6 +716,16 @@ faults! {
         /// It keeps what had come of an aborted upload.
         AbortKeepsFile,
     }
+    "comm.upload-link" {
+        /// It writes an upload through a symbolic link at its target.
+        UploadFollowsLink,
+    }
+    "comm.upload-mode" {
+        /// It gives every file that it takes the same mode.
+        UploadForgetsMode,
+        /// Of the mode of a file that it takes it leaves what a umask leaves.
+        UploadModeByUmask,
+    }
     "comm.cancel-ends-command" {
         /// A command that was cancelled goes on.
         OrphanRemoteCommand,

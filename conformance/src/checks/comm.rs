@@ -1,6 +1,7 @@
 //! Communicators.
 
 mod parallel;
+mod replaced;
 mod tree;
 mod upload;
 
@@ -107,6 +108,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
     upload::SIZE,
     upload::ABORT,
+    replaced::LINK,
+    replaced::MODE,
     Check {
         id: "comm.cancel-ends-command",
         level: Level::Must,

@@ -170,9 +170,21 @@ impl Opened {
 
     /// Begins an upload.
     pub(crate) async fn upload(&self, path: &str, size: i64) -> capnp::Result<byte_stream::Client> {
+        self.upload_with_mode(path, size, -1).await
+    }
+
+    /// Begins an upload of a file whose mode is known; -1 is none.
+    pub(crate) async fn upload_with_mode(
+        &self,
+        path: &str,
+        size: i64,
+        mode: i32,
+    ) -> capnp::Result<byte_stream::Client> {
         let mut request = self.client.upload_request();
         request.get().set_path(path);
-        request.get().init_file().set_size(size);
+        let mut file = request.get().init_file();
+        file.set_size(size);
+        file.set_mode(mode);
         request.send().promise.await?.get()?.get_content()
     }
 

@@ -114,8 +114,9 @@ impl communicator::Server for Machine {
         mut results: communicator::UploadResults,
     ) -> Result<(), capnp::Error> {
         let params = params.get()?;
-        let (path, size) = (params.get_path()?.to_str()?.into(), params.get_file()?.get_size());
-        let upload = Upload { fault: self.0.manner.fault(), path, size, bytes: RefCell::default() };
+        let (path, file) = (params.get_path()?.to_str()?.into(), params.get_file()?);
+        let (size, mode) = (file.get_size(), u32::try_from(file.get_mode()).ok());
+        let upload = Upload { fault: self.0.manner.fault(), path, size, mode, bytes: RefCell::default() };
         results.get().set_content(capnp_rpc::new_client(upload));
         Ok(())
     }
