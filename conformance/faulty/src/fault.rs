@@ -726,6 +726,12 @@ faults! {
         /// Of the mode of a file that it takes it leaves what a umask leaves.
         UploadModeByUmask,
     }
+    "comm.download-abort" {
+        /// It ends the stream of a file that it cannot give.
+        DownloadEndsOnFailure,
+        /// It leaves the stream of a file that it cannot give as it is.
+        DownloadLeavesStream,
+    }
     "comm.cancel-ends-command" {
         /// A command that was cancelled goes on.
         OrphanRemoteCommand,

@@ -1,5 +1,6 @@
 //! Communicators.
 
+mod download;
 mod parallel;
 mod replaced;
 mod tree;
@@ -110,6 +111,7 @@ pub(super) const CHECKS: &[Check] = &[
     upload::ABORT,
     replaced::LINK,
     replaced::MODE,
+    download::ABORT,
     Check {
         id: "comm.cancel-ends-command",
         level: Level::Must,

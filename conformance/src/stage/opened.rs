@@ -191,14 +191,22 @@ impl Opened {
     /// Downloads a file.
     pub(crate) async fn download(&self, stage: &Rc<Stage>, path: &str) -> capnp::Result<(Outcome, Vec<u8>)> {
         let sink = Rc::<Sink>::default();
+        let outcome = self.download_into(stage, path, &sink).await?;
+        Ok((outcome, sink.bytes.take().into_kept()))
+    }
+
+    /// The same into a stream that can be looked at afterwards.
+    pub(crate) async fn download_into(
+        &self,
+        stage: &Rc<Stage>,
+        path: &str,
+        sink: &Rc<Sink>,
+    ) -> capnp::Result<Outcome> {
         let mut request = self.client.download_request();
         request.get().set_path(path);
-        request.get().set_content(stage.lend_stream(&sink));
+        request.get().set_content(stage.lend_stream(sink));
         request.get().set_cancellation(stage.lend_cancellation());
-        let answer = request.send().promise.await?;
-        let outcome = read_outcome(answer.get()?.get_outcome()?)?;
-        let bytes = sink.bytes.take().into_kept();
-        Ok((outcome, bytes))
+        read_outcome(request.send().promise.await?.get()?.get_outcome()?)
     }
 
     /// Begins to send a directory.
@@ -215,13 +223,21 @@ impl Opened {
         path: &str,
     ) -> capnp::Result<(Outcome, Vec<u8>)> {
         let sink = Rc::<Sink>::default();
+        let outcome = self.download_tree_into(stage, path, &sink).await?;
+        Ok((outcome, sink.bytes.take().into_kept()))
+    }
+
+    /// The same into a stream that can be looked at afterwards.
+    pub(crate) async fn download_tree_into(
+        &self,
+        stage: &Rc<Stage>,
+        path: &str,
+        sink: &Rc<Sink>,
+    ) -> capnp::Result<Outcome> {
         let mut request = self.client.download_tree_request();
         request.get().set_path(path);
-        request.get().set_archive(stage.lend_stream(&sink));
+        request.get().set_archive(stage.lend_stream(sink));
         request.get().set_cancellation(stage.lend_cancellation());
-        let answer = request.send().promise.await?;
-        let outcome = read_outcome(answer.get()?.get_outcome()?)?;
-        let bytes = sink.bytes.take().into_kept();
-        Ok((outcome, bytes))
+        read_outcome(request.send().promise.await?.get()?.get_outcome()?)
     }
 }

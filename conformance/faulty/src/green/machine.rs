@@ -4,6 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 use packwire_schema::{
     communicator_capnp::communicator,
     connector_capnp::{connection, connector},
+    work_capnp::outcome,
 };
 use tokio::sync::mpsc;
 
@@ -14,7 +15,7 @@ use super::{
     outcome::{Ended, Once, perform, say},
     prepare::{self, prepared},
     process::{Input, Process},
-    sending::send,
+    sending::{finish_or_abort, send_open},
     tree::{self, Unpacking},
 };
 use crate::{dialect::Dialect, fault::Fault, hurt::Hurt};
@@ -127,13 +128,11 @@ impl communicator::Server for Machine {
         mut results: communicator::DownloadResults,
     ) -> Result<(), capnp::Error> {
         let params = params.get()?;
-        let content = params.get_content()?;
-        let bytes = tokio::fs::read(params.get_path()?.to_str()?).await?;
-        let mut outcome = results.get().init_outcome();
-        match send(&mut &bytes[..], &content, self.0.manner.fault()).await {
-            Ok(()) => outcome.set_done(()),
-            Err(error) => Problem::at("", &error.extra).write(outcome.init_failed(1).get(0)),
-        }
+        let (content, fault) = (params.get_content()?, self.0.manner.fault());
+        let path = params.get_path()?.to_str()?;
+        let given = async { send_open(&mut &tokio::fs::read(path).await?[..], &content, fault).await };
+        let given = finish_or_abort(given.await, &content, fault).await;
+        tell(given, results.get().init_outcome());
         Ok(())
     }
 
@@ -153,18 +152,11 @@ impl communicator::Server for Machine {
         mut results: communicator::DownloadTreeResults,
     ) -> Result<(), capnp::Error> {
         let params = params.get()?;
-        let stream = params.get_archive()?;
-        let mut outcome = results.get().init_outcome();
-        match tree::pack(params.get_path()?.to_str()?.as_ref()) {
-            Ok(archive) => {
-                send(&mut &archive[..], &stream, None).await?;
-                outcome.set_done(());
-            }
-            Err(error) => {
-                drop(stream.abort_request().send().promise.await?);
-                Problem::at("", &error.to_string()).write(outcome.init_failed(1).get(0));
-            }
-        }
+        let (stream, fault) = (params.get_archive()?, self.0.manner.fault());
+        let path = params.get_path()?.to_str()?;
+        let given = async { send_open(&mut &tree::pack(path.as_ref())?[..], &stream, None).await };
+        let given = finish_or_abort(given.await, &stream, fault).await;
+        tell(given, results.get().init_outcome());
         Ok(())
     }
 
@@ -174,5 +166,12 @@ impl communicator::Server for Machine {
         _results: communicator::CloseResults,
     ) -> Result<(), capnp::Error> {
         Ok(())
+    }
+}
+
+fn tell(given: Result<(), capnp::Error>, mut outcome: outcome::Builder<'_>) {
+    match given {
+        Ok(()) => outcome.set_done(()),
+        Err(error) => Problem::at("", &error.extra).write(outcome.init_failed(1).get(0)),
     }
 }

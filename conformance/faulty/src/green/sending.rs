@@ -6,16 +6,6 @@ use crate::fault::Fault;
 
 const CHUNK: usize = 64 << 10;
 
-/// Sends everything and ends the stream.
-pub(super) async fn send(
-    from: &mut (impl AsyncRead + Unpin),
-    stream: &byte_stream::Client,
-    fault: Option<Fault>,
-) -> Result<(), capnp::Error> {
-    send_open(from, stream, fault).await?;
-    finish(stream, fault).await
-}
-
 /// Ends a stream; an error is that it did not arrive.
 pub(super) async fn finish(stream: &byte_stream::Client, fault: Option<Fault>) -> Result<(), capnp::Error> {
     let ended = stream.end_request().send().promise.await?;
@@ -24,6 +14,22 @@ pub(super) async fn finish(stream: &byte_stream::Client, fault: Option<Fault>) -
         Err(_) if fault == Some(Fault::UnknownEndOfOutputAsDefault) => Ok(()),
         _ => Err(capnp::Error::failed("what was sent did not arrive".to_owned())),
     }
+}
+
+/// Ends a stream into which all was sent, and aborts another one.
+pub(super) async fn finish_or_abort(
+    sent: Result<(), capnp::Error>,
+    stream: &byte_stream::Client,
+    fault: Option<Fault>,
+) -> Result<(), capnp::Error> {
+    match (&sent, fault) {
+        (Ok(()), _) => return finish(stream, fault).await,
+        (Err(_), Some(Fault::DownloadLeavesStream)) => {}
+        (Err(_), Some(Fault::DownloadEndsOnFailure)) => finish(stream, fault).await?,
+        // Whoever is gone need not hear it.
+        (Err(_), _) => drop(stream.abort_request().send().promise.await),
+    }
+    sent
 }
 
 /// Sends everything, and leaves the stream open.
