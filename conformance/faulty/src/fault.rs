@@ -760,6 +760,12 @@ faults! {
         /// Its commands wait for each other's end.
         SerialCommands,
     }
+    "comm.unlisted-feature" {
+        /// It runs commands without the terminal that was asked for.
+        IgnoresPty,
+        /// It calls a tunnel done that it cannot open.
+        TunnelToNowhere,
+    }
     "ledger.remember-before-make" {
         /// It makes a file, and has it remembered then.
         MakesThenRemembers,

@@ -14,6 +14,7 @@ mod recovery;
 mod sending;
 mod touchy;
 mod tree;
+mod tunnel;
 mod turn;
 
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! Communicators.
 
 mod download;
+mod features;
 mod parallel;
 mod replaced;
 mod tree;
@@ -126,6 +127,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     tree::TREE,
     parallel::PARALLEL,
+    features::UNLISTED,
 ];
 
 /// Runs one command that lasts a moment, for those who look at children.

@@ -74,6 +74,32 @@ impl Opened {
         let mut command = request.get().init_command();
         command.set_line(line);
         command.set_stdin(with_stdin);
+        self.run_command(rig, stage, request).await
+    }
+
+    /// The same on a terminal.
+    pub(crate) async fn start_on_terminal(
+        &self,
+        rig: &Rig,
+        stage: &Rc<Stage>,
+        line: &str,
+    ) -> capnp::Result<Command> {
+        let mut request = self.client.command_request();
+        let mut command = request.get().init_command();
+        command.set_line(line);
+        command.set_pty(true);
+        self.run_command(rig, stage, request).await
+    }
+
+    async fn run_command(
+        &self,
+        rig: &Rig,
+        stage: &Rc<Stage>,
+        request: capnp::capability::Request<
+            communicator::command_params::Owned,
+            communicator::command_results::Owned,
+        >,
+    ) -> capnp::Result<Command> {
         let answer = request.send().promise.await?;
         let answer = answer.get()?;
         let stdin = answer.has_stdin().then(|| answer.get_stdin()).transpose()?;

@@ -17,6 +17,7 @@ use super::{
     process::{Input, Process},
     sending::{finish_or_abort, send_open},
     tree::{self, Unpacking},
+    tunnel::{Nowhere, Tunnel},
 };
 use crate::{dialect::Dialect, fault::Fault, hurt::Hurt};
 
@@ -104,7 +105,7 @@ impl communicator::Server for Machine {
         let endless = self.0.manner.hurts(Hurt::Stream);
         let line = if endless { "cat /dev/zero".to_owned() } else { line };
         let reaps_late = self.0.manner.speaks(Dialect::LateReaping);
-        let process = Process { fault, reaps_late, line, input: RefCell::new(input) };
+        let process = Process { fault, reaps_late, line, pty: command.get_pty(), input: RefCell::new(input) };
         results.get().set_process(capnp_rpc::new_client(process));
         Ok(())
     }
@@ -157,6 +158,16 @@ impl communicator::Server for Machine {
         let given = async { send_open(&mut &tree::pack(path.as_ref())?[..], &stream, None).await };
         let given = finish_or_abort(given.await, &stream, fault).await;
         tell(given, results.get().init_outcome());
+        Ok(())
+    }
+
+    async fn dial(
+        self: Rc<Self>,
+        _params: communicator::DialParams,
+        mut results: communicator::DialResults,
+    ) -> Result<(), capnp::Error> {
+        results.get().set_tunnel(capnp_rpc::new_client(Tunnel(self.0.manner.fault())));
+        results.get().set_outgoing(capnp_rpc::new_client(Nowhere));
         Ok(())
     }
 

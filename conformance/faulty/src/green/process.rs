@@ -26,6 +26,8 @@ static TURN: Mutex<()> = Mutex::const_new(());
 /// When a command is asked how it ended, where that is late.
 const REAPED: Duration = Duration::from_millis(500);
 
+const NO_TERMINALS: &str = "this machine has no terminals";
+
 /// The standard input of a command.
 pub(super) struct Input {
     pub(super) fault: Option<Fault>,
@@ -95,6 +97,8 @@ pub(super) struct Process {
     /// Whether what was ended is left to itself for a while.
     pub(super) reaps_late: bool,
     pub(super) line: String,
+    /// Whether a terminal was asked for, which this machine does not have.
+    pub(super) pty: bool,
     pub(super) input: RefCell<Option<mpsc::Receiver<Vec<u8>>>>,
 }
 
@@ -107,6 +111,12 @@ impl remote_process::Server for Process {
         let lent = params.get()?;
         let (stdout, stderr) = (lent.get_stdout()?, lent.get_stderr()?);
         let stop: cancellation::Client = lent.get_cancellation()?;
+        if self.pty && self.fault != Some(Fault::IgnoresPty) {
+            drop(stdout.end_request().send().promise.await?);
+            drop(stderr.end_request().send().promise.await?);
+            Problem::at("", NO_TERMINALS).write(results.get().init_exit().init_failed(1).get(0));
+            return Ok(());
+        }
         let input = self.input.take();
         let _turn = if self.fault == Some(Fault::SerialCommands) { Some(TURN.lock().await) } else { None };
         let mut child = helper::shell(&self.line, input.is_some())?;
