@@ -491,6 +491,16 @@ faults! {
         /// It does not call the hook to clean up.
         SkipsCleanupHook,
     }
+    "builder.cleanup-machine" {
+        /// It lends the hook no communicator to clean up.
+        CleanupWithoutMachine,
+        /// Its machine is gone when the hook is to clean up.
+        MachineGoneBeforeCleanup,
+    }
+    "builder.lent-close" {
+        /// Its machine ends when a borrower closes the communicator.
+        CloseEndsLentMachine,
+    }
     "provisioner.only-communicator" {
         /// It does its work here instead of on the machine.
         RunsLocally,

@@ -4,6 +4,7 @@ mod builder;
 mod config;
 mod files;
 mod keys;
+mod lent;
 mod machine;
 mod others;
 mod outcome;

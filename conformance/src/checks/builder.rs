@@ -1,5 +1,7 @@
 //! Builders.
 
+mod machine;
+
 use std::time::Duration;
 
 use crate::check::{Check, Checked, Class, Level};
@@ -61,6 +63,8 @@ pub(super) const CHECKS: &[Check] = &[
         lasts: MOMENT,
         run: |rig| Box::pin(cleanup_hook(rig)),
     },
+    machine::CLEANUP,
+    machine::CLOSE,
 ];
 
 async fn outcome_set(rig: &Rig) -> Checked {

@@ -53,6 +53,9 @@ impl hook::Server for Hook {
         };
         let worked = async {
             self.write_down(lent).await?;
+            if lent.has_communicator() {
+                stage.use_machine(self.lane, &event, &lent.get_communicator()?).await;
+            }
             stage.hook.pass().await
         };
         tokio::select! {

@@ -1,6 +1,7 @@
 //! The stage of a run: everything that a host lends, played by the suite, which writes down what is done with it.
 
 mod artifact;
+mod borrowed;
 mod cast;
 mod diary;
 mod environment;
@@ -30,6 +31,7 @@ use crate::rig::Rig;
 use crate::scenario::Part;
 use received::Received;
 
+pub(crate) use borrowed::{RAN, Use};
 pub(crate) use cast::{Actor, Cast, Offer};
 pub(crate) use diary::{Act, Diary, Gate, Reply};
 pub(crate) use environment::Services;
@@ -71,6 +73,8 @@ pub(crate) struct Stage {
     pub(crate) remembering: Gate,
     /// What the hook answers to `packer_provision`.
     pub(crate) provisioning: Cell<HookAnswer>,
+    /// What the hook does with the communicator that it is lent.
+    pub(crate) machine_use: Cell<Use>,
     /// How commands on the machine end, if not as the scenario says.
     pub(crate) ending: Cell<Ending>,
     /// Whether questions are answered, and streams and downloads end, with a member that nobody knows.
@@ -122,6 +126,7 @@ impl Stage {
             writes: Gate::default(),
             remembering: Gate::default(),
             provisioning: Cell::default(),
+            machine_use: Cell::default(),
             ending: Cell::default(),
             foreign_replies: Cell::default(),
             foreign_transfers: Cell::default(),

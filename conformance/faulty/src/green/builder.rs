@@ -20,6 +20,7 @@ use super::{
     Green,
     artifact::Artifact,
     config::{Config, Problem},
+    lent::{Closable, Dead, Deaf},
     outcome::{Ended, Once, passed_on, perform, say},
     prepare::{self, prepared},
     turn::Turn,
@@ -138,11 +139,14 @@ impl Build {
         request.get().set_config("{}");
         let answer = request.send().promise.await?;
         let answer = answer.get()?;
-        if self.is_granted(answer.get_diagnostics()?)? {
-            answer.get_communicator().map(Some)
-        } else {
-            Ok(None)
+        if !self.is_granted(answer.get_diagnostics()?)? {
+            return Ok(None);
         }
+        let machine = answer.get_communicator()?;
+        Ok(Some(match self.green.manner.fault() {
+            Some(Fault::CloseEndsLentMachine) => capnp_rpc::new_client(Closable::of(machine)),
+            _ => machine,
+        }))
     }
 
     async fn call_hook(
@@ -160,7 +164,7 @@ impl Build {
         call.set_ui(ui.clone());
         call.set_data(self.generated_data());
         call.set_cancellation(passed_on(self.green.manner.fault(), stop));
-        if let Some(machine) = machine {
+        if let Some(machine) = self.machine_in(event, machine) {
             call.set_communicator(machine);
         }
         let answer = request.send().promise.await?;
@@ -174,6 +178,17 @@ impl Build {
                 Ended::Failed(Problem::at("", "the host's hook answered something unknown"))
             }
         })
+    }
+
+    /// The machine as it is in an event: the same in each.
+    fn machine_in(&self, event: &str, machine: Option<communicator::Client>) -> Option<communicator::Client> {
+        match (event, self.green.manner.fault()) {
+            ("packer_cleanup_provision", Some(Fault::CleanupWithoutMachine)) => None,
+            ("packer_cleanup_provision", Some(Fault::MachineGoneBeforeCleanup)) => {
+                machine.map(|_| capnp_rpc::new_client(Dead))
+            }
+            _ => machine,
+        }
     }
 
     /// Whether what is told of a failure is nothing to it: never, unless that is the fault.
@@ -334,23 +349,5 @@ impl Drop for Draft {
         if self.forget() && !self.leaks {
             drop(std::fs::remove_file(&self.path));
         }
-    }
-}
-
-/// A machine that is not there.
-struct Dead;
-
-impl communicator::Server for Dead {}
-
-/// A machine of a plugin that does one thing at a time.
-struct Deaf;
-
-impl communicator::Server for Deaf {
-    async fn info(
-        self: Rc<Self>,
-        _params: communicator::InfoParams,
-        _results: communicator::InfoResults,
-    ) -> Result<(), capnp::Error> {
-        std::future::pending().await
     }
 }
