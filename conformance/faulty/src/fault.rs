@@ -702,6 +702,10 @@ faults! {
         /// It tells the status before all of the output was taken.
         ExitBeforeDrain,
     }
+    "comm.output-whole" {
+        /// It gives the output of a command up a second after that has ended.
+        CutsSlowOutput,
+    }
     "comm.stdin-end" {
         /// The end of the input never reaches the command.
         StdinNeverClosed,

@@ -2,6 +2,7 @@
 
 mod download;
 mod features;
+mod output;
 mod parallel;
 mod replaced;
 mod tree;
@@ -60,6 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
         lasts: MOMENT,
         run: |rig| Box::pin(end_before_run(rig)),
     },
+    output::WHOLE,
     Check {
         id: "comm.stdin-end",
         level: Level::Must,

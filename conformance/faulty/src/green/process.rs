@@ -176,13 +176,19 @@ impl Process {
             finish(stdout, self.fault).await?;
             finish(stderr, self.fault).await
         };
-        if self.fault == Some(Fault::ExitBeforeDrain) {
-            tokio::select! {
+        match self.fault {
+            Some(Fault::ExitBeforeDrain) => tokio::select! {
                 sent = sending => sent?,
                 () = tokio::time::sleep(Duration::from_millis(40)) => {}
-            }
-        } else {
-            sending.await?;
+            },
+            Some(Fault::CutsSlowOutput) => tokio::select! {
+                sent = sending => sent?,
+                () = gone_for(Duration::from_secs(1), child) => {
+                    finish(stdout, self.fault).await?;
+                    finish(stderr, self.fault).await?;
+                }
+            },
+            _ => sending.await?,
         }
         Ok(child.wait().await?)
     }
@@ -202,6 +208,12 @@ impl Process {
             }
         }
     }
+}
+
+/// Waits until a command has ended, and then for a while.
+async fn gone_for(time: Duration, child: &mut Child) {
+    drop(child.wait().await);
+    tokio::time::sleep(time).await;
 }
 
 /// Ends all processes of a command.
