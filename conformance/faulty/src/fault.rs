@@ -706,6 +706,10 @@ faults! {
         /// It gives the output of a command up a second after that has ended.
         CutsSlowOutput,
     }
+    "comm.output-ends" {
+        /// A command has not ended for it as long as a child in the background holds the output.
+        WaitsForBackground,
+    }
     "comm.stdin-end" {
         /// The end of the input never reaches the command.
         StdinNeverClosed,

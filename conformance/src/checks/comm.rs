@@ -62,6 +62,7 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(end_before_run(rig)),
     },
     output::WHOLE,
+    output::ENDS,
     Check {
         id: "comm.stdin-end",
         level: Level::Must,

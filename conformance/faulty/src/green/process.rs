@@ -1,5 +1,5 @@
 //! Commands of this machine.
-use std::{cell::RefCell, os::unix::process::ExitStatusExt, rc::Rc, time::Duration};
+use std::{cell::RefCell, os::unix::process::ExitStatusExt, pin::pin, rc::Rc, time::Duration};
 
 use packwire_schema::{
     communicator_capnp::{exit, remote_process},
@@ -12,11 +12,12 @@ use tokio::{
     process::{Child, ChildStdin},
     sync::{Mutex, mpsc},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     config::Problem,
     outcome::cancelled,
-    sending::{finish, send_open},
+    sending::{finish, send_until},
 };
 use crate::{fault::Fault, helper};
 
@@ -25,6 +26,9 @@ static TURN: Mutex<()> = Mutex::const_new(());
 
 /// When a command is asked how it ended, where that is late.
 const REAPED: Duration = Duration::from_millis(500);
+
+/// How long output goes on that a child in the background holds.
+const AFTERGLOW: Duration = Duration::from_secs(1);
 
 const NO_TERMINALS: &str = "this machine has no terminals";
 
@@ -161,12 +165,19 @@ impl Process {
         (stdout, stderr): (&byte_stream::Client, &byte_stream::Client),
     ) -> Result<std::process::ExitStatus, capnp::Error> {
         let other = if self.fault == Some(Fault::MergesStderr) { stdout } else { stderr };
+        let (group, over) = (child.id(), CancellationToken::new());
         let sending = async {
             let sent = async {
-                if let Some(out) = &mut out { send_open(out, stdout, self.fault).await } else { Ok(()) }
+                match &mut out {
+                    Some(out) => send_until(&over, out, stdout, self.fault).await,
+                    None => Ok(()),
+                }
             };
             let complained = async {
-                if let Some(err) = &mut err { send_open(err, other, self.fault).await } else { Ok(()) }
+                match &mut err {
+                    Some(err) => send_until(&over, err, other, self.fault).await,
+                    None => Ok(()),
+                }
             };
             let (sent, complained) = tokio::join!(sent, complained);
             match sent.and(complained) {
@@ -176,21 +187,33 @@ impl Process {
             finish(stdout, self.fault).await?;
             finish(stderr, self.fault).await
         };
-        match self.fault {
-            Some(Fault::ExitBeforeDrain) => tokio::select! {
-                sent = sending => sent?,
-                () = tokio::time::sleep(Duration::from_millis(40)) => {}
-            },
-            Some(Fault::CutsSlowOutput) => tokio::select! {
-                sent = sending => sent?,
-                () = gone_for(Duration::from_secs(1), child) => {
+        let mut sending = pin!(sending);
+        tokio::select! {
+            sent = &mut sending => sent?,
+            () = self.is_over(child) => match self.fault {
+                Some(Fault::ExitBeforeDrain) => {}
+                Some(Fault::CutsSlowOutput) => {
                     finish(stdout, self.fault).await?;
                     finish(stderr, self.fault).await?;
                 }
+                Some(Fault::WaitsForBackground) => sending.await?,
+                _ => {
+                    over.cancel();
+                    sending.await?;
+                    kill(group);
+                }
             },
-            _ => sending.await?,
         }
         Ok(child.wait().await?)
+    }
+
+    /// Waits until nothing more is to come of a command.
+    async fn is_over(&self, child: &mut Child) {
+        if self.fault == Some(Fault::ExitBeforeDrain) {
+            return tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+        drop(child.wait().await);
+        tokio::time::sleep(AFTERGLOW).await;
     }
 
     fn tell(&self, status: std::process::ExitStatus, mut exit: exit::Builder<'_>) {
@@ -210,18 +233,10 @@ impl Process {
     }
 }
 
-/// Waits until a command has ended, and then for a while.
-async fn gone_for(time: Duration, child: &mut Child) {
-    drop(child.wait().await);
-    tokio::time::sleep(time).await;
-}
-
 /// Ends all processes of a command.
 #[expect(clippy::disallowed_methods, reason = "this plugin's only thread is its RPC thread")]
 async fn end(mut child: Child, late: bool) {
-    if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
-        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-    }
+    kill(child.id());
     if late {
         drop(tokio::task::spawn_local(async move {
             tokio::time::sleep(REAPED).await;
@@ -229,6 +244,13 @@ async fn end(mut child: Child, late: bool) {
         }));
     } else {
         drop(child.wait().await);
+    }
+}
+
+/// Kills what is left of a process group.
+fn kill(group: Option<u32>) {
+    if let Some(pid) = group.and_then(|id| Pid::from_raw(id.cast_signed())) {
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     }
 }
 

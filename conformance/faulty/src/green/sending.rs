@@ -1,6 +1,7 @@
 //! Bytes of this machine that go into a stream.
 use packwire_schema::{stream_capnp::byte_stream, work_capnp::outcome};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio_util::sync::CancellationToken;
 
 use crate::fault::Fault;
 
@@ -38,9 +39,23 @@ pub(super) async fn send_open(
     stream: &byte_stream::Client,
     fault: Option<Fault>,
 ) -> Result<(), capnp::Error> {
+    send_until(&CancellationToken::new(), from, stream, fault).await
+}
+
+/// The same until nothing more comes: then it is over, whoever might send more.
+pub(super) async fn send_until(
+    over: &CancellationToken,
+    from: &mut (impl AsyncRead + Unpin),
+    stream: &byte_stream::Client,
+    fault: Option<Fault>,
+) -> Result<(), capnp::Error> {
     let mut buffer = vec![0; CHUNK];
     loop {
-        let count = from.read(&mut buffer).await?;
+        let count = tokio::select! {
+            biased;
+            count = from.read(&mut buffer) => count?,
+            () = over.cancelled() => 0,
+        };
         if count == 0 {
             return Ok(());
         }
