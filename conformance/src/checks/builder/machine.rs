@@ -88,7 +88,7 @@ async fn used(
 fn works(cast: &Cast, actor: &Actor, ran: &[(String, String)]) -> bool {
     let works = ran.iter().any(|(event, told)| event == PROVISION && told == WORKS);
     if !works {
-        cast.lacks(actor, "machine on which `exit 0` succeeds");
+        cast.offers_no(actor, "machine on which `exit 0` succeeds");
     }
     works
 }

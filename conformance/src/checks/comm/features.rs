@@ -29,7 +29,7 @@ async fn unlisted(rig: &Rig) -> Checked {
         let Some(opened) = Opened::open(rig, &cast, actor).await? else { continue };
         let (pty, dial) = (opened.has("pty").await, opened.has("dial").await);
         if pty && dial {
-            cast.lacks(actor, "feature among `pty` and `dial` that is not listed");
+            cast.offers_no(actor, "feature to do without: it lists `pty` and `dial`");
         }
         if !pty {
             let terminal = async |directory: &str| terminal(rig, &cast, actor, &opened, directory).await;
