@@ -1,10 +1,11 @@
 //! The children of a plugin, looked at while they live.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::sockets::inodes;
 use super::{Plugin, Rig, family};
 
 /// How often they are looked at.
@@ -17,7 +18,7 @@ pub(crate) struct Child {
     /// The names of those of the three variables that it has.
     pub(crate) variables: BTreeSet<String>,
     /// The inodes of the sockets that it holds.
-    pub(crate) sockets: BTreeSet<String>,
+    pub(crate) sockets: HashSet<u64>,
 }
 
 /// Looks at the children of a plugin for as long as it lives.
@@ -64,19 +65,11 @@ fn look_at(pid: i32, command: String) -> Child {
         let ours = [&b"PACKER_PLUGIN_ADDRESS"[..], b"PACKER_PLUGIN_TOKEN", b"PACKER_PLUGIN_PROTOCOL"];
         ours.contains(&name).then(|| String::from_utf8_lossy(name).into_owned())
     });
-    Child { command, variables: names.collect(), sockets: socket_inodes(pid) }
+    Child { command, variables: names.collect(), sockets: inodes(pid) }
 }
 
 /// A process that has not executed anything yet shares the command line, and the variables, of its parent.
 fn is_fork_of(pid: i32, parent: i32) -> bool {
     let read = |pid: i32, what: &str| std::fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
     read(pid, "cmdline") == read(parent, "cmdline")
-}
-
-/// The inodes of the sockets that a process holds.
-pub(crate) fn socket_inodes(pid: i32) -> BTreeSet<String> {
-    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let links = descriptors.filter_map(|entry| std::fs::read_link(entry.path()).ok());
-    let sockets = links.filter_map(|link| Some(link.to_str()?.strip_prefix("socket:")?.to_owned()));
-    sockets.collect()
 }

@@ -1,6 +1,7 @@
 //! One process of the program under test: what it prints, how it ends, what it holds.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -192,8 +193,8 @@ impl Plugin {
     }
 
     /// The inodes of the sockets that it holds.
-    pub(crate) fn socket_inodes(&self) -> std::collections::BTreeSet<String> {
-        super::children::socket_inodes(self.pid())
+    pub(crate) fn socket_inodes(&self) -> HashSet<u64> {
+        sockets::inodes(self.pid())
     }
 
     /// Leaves no room in its standard error, which nobody reads.
@@ -291,6 +292,11 @@ impl Plugin {
     /// The network and Unix sockets that it and its living descendants hold.
     pub fn sockets(&self) -> Vec<Socket> {
         sockets::held_by(&self.household())
+    }
+
+    /// The inodes of all sockets that it and its living descendants hold.
+    pub(crate) fn inodes_of_all_sockets(&self) -> HashSet<u64> {
+        sockets::inodes_of(&self.household())
     }
 
     /// How many of the bytes put into its standard input are still there, and how many were put.

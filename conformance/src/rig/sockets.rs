@@ -6,6 +6,8 @@ use std::time::Duration;
 /// A socket that a process holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Socket {
+    /// What tells it from all others.
+    pub inode: u64,
     /// `tcp`, `tcp6`, `udp`, `udp6` or `unix`.
     pub family: &'static str,
     /// Whether it waits for connections.
@@ -38,9 +40,10 @@ pub(super) fn peak_memory(pid: i32) -> Option<u64> {
     row.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib << 10)
 }
 
-/// The sockets that these processes hold.
+/// The sockets that these processes hold, as far as the kernel's tables tell of them: where sockets come and go all over
+/// the machine while one is read, it may leave some out.
 pub(super) fn held_by(pids: &[i32]) -> Vec<Socket> {
-    let held: HashSet<u64> = pids.iter().flat_map(|pid| inodes(*pid)).collect();
+    let held = inodes_of(pids);
     let Some(pid) = pids.first() else { return Vec::new() };
     let table = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
     let mut found = Vec::new();
@@ -51,8 +54,14 @@ pub(super) fn held_by(pids: &[i32]) -> Vec<Socket> {
     found
 }
 
-fn inodes(pid: i32) -> Vec<u64> {
-    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+/// The inodes of the sockets that these processes hold; none is left out.
+pub(super) fn inodes_of(pids: &[i32]) -> HashSet<u64> {
+    pids.iter().flat_map(|pid| inodes(*pid)).collect()
+}
+
+/// The inodes of the sockets that a process holds.
+pub(super) fn inodes(pid: i32) -> HashSet<u64> {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return HashSet::new() };
     let links = entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
     links
         .filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
@@ -66,6 +75,7 @@ fn internet(family: &'static str, row: &str, held: &HashSet<u64>) -> Option<Sock
     let (local, remote, state) = (fields.get(1)?, fields.get(2)?, fields.get(3)?);
     let listening = family.starts_with("tcp") && *state == "0A";
     held.contains(&inode).then(|| Socket {
+        inode,
         family,
         listening,
         local: (*local).into(),
@@ -79,5 +89,5 @@ fn unix(row: &str, held: &HashSet<u64>) -> Option<Socket> {
     let inode: u64 = fields.get(6)?.parse().ok()?;
     let listening = u64::from_str_radix(fields.get(3)?, 16).ok()? & 0x1_0000 != 0;
     let local = fields.get(7).copied().unwrap_or_default().to_owned();
-    held.contains(&inode).then(|| Socket { family: "unix", listening, local, remote: String::new() })
+    held.contains(&inode).then(|| Socket { inode, family: "unix", listening, local, remote: String::new() })
 }
