@@ -244,6 +244,12 @@ faults! {
         /// It ignores SIGTERM.
         IgnoresSigterm,
     }
+    "exit.terminate-running" {
+        /// On SIGTERM in a run, it leaves a half-made file.
+        TerminateLeaks,
+        /// On SIGTERM it lets its builds go on, and ends when there is none.
+        SigtermAwaitsRuns,
+    }
     "exit.crash-visible" {
         /// It catches its crash and hangs.
         PanicsButHangs,

@@ -27,6 +27,7 @@ pub(crate) use outcome::dump_last;
 pub(crate) use provisioner::Provisioner;
 pub(crate) use recovery::Recovery;
 pub(crate) use touchy::client as touchy_client;
+pub(crate) use turn::all_builds_are_over;
 
 use crate::{
     dialect::{Dialect, Null},

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use tokio::task::LocalSet;
 
 use crate::{
-    dialect::Null, ending::Ending, fault::Fault, launch::Launch, log, manner::Manner, session,
+    dialect::Null, ending::Ending, fault::Fault, green, launch::Launch, log, manner::Manner, session,
     signals::Signals, stray,
 };
 
@@ -36,6 +36,15 @@ async fn attend(launch: &Launch, manner: Manner) -> Result<Ending, Ending> {
     let mut signals = Signals::install(manner)?;
     tokio::select! {
         ending = session::attend(launch, manner) => Ok(ending),
-        () = signals.terminated(manner) => Ok(Ending::Terminated),
+        () = terminated(&mut signals, manner) => Ok(Ending::Terminated),
     }
+}
+
+/// Answers when SIGTERM has come and what runs have made is gone, while these are there to be cleaned up.
+async fn terminated(signals: &mut Signals, manner: Manner) {
+    signals.terminated(manner).await;
+    if manner.commits(Fault::SigtermAwaitsRuns) {
+        green::all_builds_are_over().await;
+    }
+    green::clean_up(manner.commits(Fault::TerminateLeaks));
 }

@@ -129,6 +129,18 @@ pub(super) const CHECKS: &[Check] = &[
         run: |rig| Box::pin(terminate_signal(rig)),
     },
     Check {
+        id: "exit.terminate-running",
+        level: Level::Should,
+        class: Class::Scenario,
+        title: "cleans up when SIGTERM comes in a run",
+        why: "Whoever stops a machine, or a service, sends SIGTERM first; what a run has made goes with it, or nobody knows of it.",
+        seen: "SIGTERM is sent while a run is open; files, processes and the exit status are looked at.",
+        budgets: &[],
+        mutants: &["terminate-leaks", "sigterm-awaits-runs"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(running::ends_while_running(rig, running::How::Terminate)),
+    },
+    Check {
         id: "exit.crash-visible",
         level: Level::Must,
         class: Class::Scenario,

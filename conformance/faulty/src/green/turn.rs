@@ -37,11 +37,13 @@ impl Drop for Turn {
 /// Lets builds end before anything else is answered, for as long as it takes to be seen.
 pub(super) async fn wait_for_builds(fault: Option<Fault>) {
     if fault == Some(Fault::BlocksEventLoop) {
-        let idle = async {
-            while UNDER_WAY.get() > 0 {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        drop(timeout(Duration::from_secs(6), idle).await);
+        drop(timeout(Duration::from_secs(6), all_builds_are_over()).await);
+    }
+}
+
+/// Answers when no build is under way.
+pub(crate) async fn all_builds_are_over() {
+    while UNDER_WAY.get() > 0 {
+        sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,5 +1,7 @@
 //! The end of a session in the middle of a run, and what is left when it is over.
 
+use rustix::process::Signal;
+
 use super::GONE;
 use crate::check::Checked;
 use crate::checks::cancel::begin_long_run;
@@ -13,6 +15,7 @@ use crate::stage::{Cast, Reply};
 pub(super) enum How {
     Leave,
     Disconnect,
+    Terminate,
 }
 
 /// Ends the session while one run of each component is open; each gets a session of its own.
@@ -39,6 +42,7 @@ pub(super) async fn ends_while_running(rig: &Rig, how: How) -> Checked {
         let (word, code) = match how {
             How::Leave => ("leave", 0),
             How::Disconnect => ("the loss of the link", 4),
+            How::Terminate => ("SIGTERM", 4),
         };
         match how {
             How::Leave => host.answer(Answer::Leave),
@@ -46,8 +50,10 @@ pub(super) async fn ends_while_running(rig: &Rig, how: How) -> Checked {
                 host.stop_listening();
                 host.disconnect();
             }
+            How::Terminate => plugin.signal(Signal::TERM),
         }
-        // A host that says leave takes back what it lent: nothing keeps the run waiting.
+        // A host that says leave takes back what it lent, and one that knows of no end is not slow for ever: nothing
+        // keeps the run waiting.
         rig.sleep(super::MOMENT).await;
         stage.ui.set(Reply::Now);
         stage.hook.set(Reply::Fails);
