@@ -796,6 +796,10 @@ faults! {
         /// It makes a file while the host is about to remember it.
         RemembersWithoutWaiting,
     }
+    "ledger.refused" {
+        /// It makes a file although the host does not remember it.
+        IgnoresRefusedEntry,
+    }
     "ledger.settles" {
         /// It never settles what it has remembered.
         NeverSettles,
@@ -811,5 +815,9 @@ faults! {
     "cache.gives-back" {
         /// It does not give back what it was lent of the cache.
         KeepsLease,
+    }
+    "service.refused" {
+        /// It does not hand on why the host refused it a service.
+        RefusalUntold,
     }
 }

@@ -1,5 +1,7 @@
 //! What a host keeps for a run: the entries of its ledger, and its leases.
 
+mod refused;
+
 use std::time::Duration;
 
 use packwire_schema::recovery_capnp::recovery;
@@ -35,6 +37,7 @@ pub(super) const CHECKS: &[Check] = &[
         lasts: LATE,
         run: |rig| Box::pin(remember_before_make(rig)),
     },
+    refused::ENTRY,
     Check {
         id: "ledger.settles",
         level: Level::Must,
@@ -83,6 +86,7 @@ pub(super) const CHECKS: &[Check] = &[
         lasts: MOMENT,
         run: |rig| Box::pin(gives_back(rig)),
     },
+    refused::SERVICE,
 ];
 
 async fn remember_before_make(rig: &Rig) -> Checked {

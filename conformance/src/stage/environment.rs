@@ -18,6 +18,8 @@ pub(crate) enum Services {
     #[default]
     Given,
     Refused,
+    /// All but that of which the reason speaks.
+    Without(&'static str),
     /// Nothing, and the reason has a severity that nobody knows.
     ForeignSeverity,
 }
@@ -61,10 +63,15 @@ impl Environment {
     }
 }
 
+/// What the host says where it gives no such thing.
+pub(crate) fn refusal(what: &str) -> String {
+    format!("the suite lends no {what}")
+}
+
 fn refuse(mut list: capnp::struct_list::Builder<'_, diagnostic::Owned>, what: &str) {
     let mut one = list.reborrow().get(0);
     one.set_severity(diagnostic::Severity::Error);
-    one.set_summary(format!("the suite lends no {what}"));
+    one.set_summary(refusal(what));
 }
 
 /// Answers the call where the host gives nothing.
@@ -72,7 +79,8 @@ macro_rules! unless_refused {
     ($self:ident, $results:ident, $what:literal) => {
         match $self.stage.services.get() {
             Services::Given => {}
-            Services::Refused => {
+            Services::Without(what) if what != $what => {}
+            Services::Refused | Services::Without(_) => {
                 refuse($results.get().init_diagnostics(1), $what);
                 return Ok(());
             }

@@ -34,7 +34,7 @@ use received::Received;
 pub(crate) use borrowed::{RAN, Use};
 pub(crate) use cast::{Actor, Cast, Offer};
 pub(crate) use diary::{Act, Diary, Gate, Reply};
-pub(crate) use environment::Services;
+pub(crate) use environment::{Services, refusal};
 pub(crate) use hook::HookAnswer;
 pub(crate) use machine::Ending;
 pub(crate) use opened::Opened;

@@ -6,38 +6,22 @@ use crate::output::Made;
 
 /// What the host knows of an output after a crash.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    /// Missing where the host keeps no ledger.
-    entry: Option<LedgerEntry>,
-}
+pub(crate) struct Entry(LedgerEntry);
 
 impl Entry {
-    /// Has the host remember what is about to be made.
+    /// Has the host remember what is about to be made; a host that does not is no host to make it for.
     pub(crate) async fn of(run: &BuildRun, made: &Made) -> Result<Self, Stop> {
-        let entry = match run.environment.remember(json!(made).to_string()).await? {
-            Ok(entry) => Some(entry),
-            Err(refused) => {
-                let why = refused.first().map_or("", |one| one.summary.as_str());
-                packwire_plugin::log::warn(format!("nobody cleans up after a crash of this build: {why}"));
-                None
-            }
-        };
-        Ok(Self { entry })
+        Ok(Self(run.environment.remember(json!(made).to_string()).await??))
     }
 
     /// More is known of it.
     pub(crate) async fn update(&self, made: &Made) -> Result<(), Stop> {
-        match &self.entry {
-            Some(entry) => Ok(entry.update(json!(made).to_string()).await??),
-            None => Ok(()),
-        }
+        Ok(self.0.update(json!(made).to_string()).await??)
     }
 
     /// It is gone, or stays on purpose.
     pub(crate) async fn settle(self) {
-        if let Some(entry) = self.entry
-            && let Err(broken) = entry.settle().await
-        {
+        if let Err(broken) = self.0.settle().await {
             packwire_plugin::log::warn(format!("the ledger has an entry too many: {broken}"));
         }
     }

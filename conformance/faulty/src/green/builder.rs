@@ -231,7 +231,9 @@ impl Build {
         request.get().set_entry(path);
         let answer = request.send().promise.await?;
         let answer = answer.get()?;
-        self.is_granted(answer.get_diagnostics()?)?;
+        if !self.green.manner.commits(Fault::IgnoresRefusedEntry) {
+            self.is_granted(answer.get_diagnostics()?)?;
+        }
         *self.entry.borrow_mut() = answer.get_entry().ok();
         Ok(())
     }
@@ -243,6 +245,9 @@ impl Build {
             return Ok(false);
         }
         match told.iter().find(|one| one.get_severity() != Ok(Severity::Warning)) {
+            Some(_) if self.green.manner.commits(Fault::RefusalUntold) => {
+                Err(capnp::Error::failed("the work cannot go on".to_owned()))
+            }
             Some(one) => Err(capnp::Error::failed(one.get_summary()?.to_string()?)),
             None => Ok(true),
         }
