@@ -92,6 +92,9 @@ pub struct Part {
     pub clean: Option<String>,
     /// Builders and post-processors: whether `run` yields an artifact (it does, unless this says no).
     pub artifact: Option<bool>,
+    /// Builders and post-processors: the states that the artifact of `run` has beside what it describes.
+    #[serde(default)]
+    pub states: Vec<String>,
     /// How many seconds a run may take to end once it is cancelled; 60 without this.
     #[schemars(range(min = 0.1, max = 600.0))]
     pub grace: Option<f64>,

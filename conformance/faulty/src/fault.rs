@@ -571,6 +571,12 @@ faults! {
         /// The extensions of its artifact are others each time.
         ArtifactExtensionsChange,
     }
+    "artifact.state" {
+        /// It answers `null` for a state that its artifact does not have.
+        UnknownStateIsNull,
+        /// It answers the state of its artifact as it is, without quotes.
+        StateNotJson,
+    }
     "artifact.outlives-build" {
         /// Its artifact is gone when its build is over.
         ArtifactDiesWithBuild,

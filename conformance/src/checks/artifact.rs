@@ -1,5 +1,7 @@
 //! Artifacts.
 
+mod state;
+
 use std::time::Duration;
 
 use packwire_schema::artifact_capnp::artifact;
@@ -28,6 +30,7 @@ pub(super) const CHECKS: &[Check] = &[
         lasts: MOMENT,
         run: |rig| Box::pin(stable(rig)),
     },
+    state::STATE,
     Check {
         id: "artifact.outlives-build",
         level: Level::Must,

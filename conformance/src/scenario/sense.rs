@@ -38,6 +38,7 @@ impl Part {
             ("invalid", !self.invalid.is_empty(), prepares),
             ("warns", !self.warns.is_empty(), prepares),
             ("artifact", self.artifact.is_some(), has_artifact),
+            ("states", !self.states.is_empty(), has_artifact),
             ("input", self.input.is_some(), kind == Kind::PostProcessor),
             ("value", self.value.is_some(), kind == Kind::DataSource),
             ("event", self.event.is_some(), kind == Kind::Hook),
