@@ -507,6 +507,12 @@ faults! {
         /// Its machine ends when a borrower closes the communicator.
         CloseEndsLentMachine,
     }
+    "builder.generated-data" {
+        /// Its outcome has no generated data.
+        ForgetsGeneratedData,
+        /// A member of its generated data has another value in its outcome.
+        GeneratedDataChanges,
+    }
     "provisioner.only-communicator" {
         /// It does its work here instead of on the machine.
         RunsLocally,

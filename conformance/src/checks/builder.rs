@@ -1,5 +1,6 @@
 //! Builders.
 
+mod data;
 mod machine;
 
 use std::time::Duration;
@@ -65,6 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     machine::CLEANUP,
     machine::CLOSE,
+    data::DATA,
 ];
 
 async fn outcome_set(rig: &Rig) -> Checked {

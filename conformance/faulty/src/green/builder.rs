@@ -62,10 +62,15 @@ impl build::Server for Build {
         }
         self.settle().await;
         let mut outcome = results.get().init_outcome();
-        if fault == Some(Fault::GiantResult) {
-            outcome.set_generated_data(json!({ "lines": "x".repeat(9 << 20) }).to_string());
-        } else {
-            outcome.set_generated_data(self.generated_data());
+        match fault {
+            Some(Fault::GiantResult) => {
+                outcome.set_generated_data(json!({ "lines": "x".repeat(9 << 20) }).to_string());
+            }
+            Some(Fault::ForgetsGeneratedData) => {}
+            Some(Fault::GeneratedDataChanges) => {
+                outcome.set_generated_data(json!({ "lines": self.config().lines.len() + 1 }).to_string());
+            }
+            _ => outcome.set_generated_data(self.generated_data()),
         }
         self.write(&ended, outcome)
     }
