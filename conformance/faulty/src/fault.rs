@@ -705,6 +705,10 @@ faults! {
         /// Its runs leave a file in TMPDIR.
         TempLeftBehind,
     }
+    "comm.type" {
+        /// Its communicator says that it is of the type `ssh`.
+        SaysItIsSsh,
+    }
     "comm.binary-exact" {
         /// It carries the output of commands as UTF-8, and replaces what is none.
         #[value(name = "utf8-lossy-output")]

@@ -2,6 +2,7 @@
 
 mod download;
 mod features;
+mod info;
 mod output;
 mod parallel;
 mod replaced;
@@ -25,6 +26,7 @@ const BEGINS: Duration = Duration::from_secs(2);
 const MIB: usize = 1 << 20;
 
 pub(super) const CHECKS: &[Check] = &[
+    info::TYPE,
     Check {
         id: "comm.binary-exact",
         level: Level::Must,

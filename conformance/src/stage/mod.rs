@@ -45,7 +45,7 @@ pub(crate) use stream::{Sink, pour, pour_at_once, write};
 /// A text that is hard to keep intact: beyond ASCII, beyond 16 bits, combining, of two directions, with quotes.
 pub(crate) const TEXT: &str = "Grüße 緑 🌿 e\u{301} ﬁ שלום I\u{307}";
 /// How long `info` of a communicator may take.
-const INFO: Duration = Duration::from_secs(10);
+pub(crate) const INFO: Duration = Duration::from_secs(10);
 /// A text that must not be seen.
 pub(crate) const SECRET: &str = "kAn4r1eNv0g3l-packwire";
 

@@ -81,7 +81,7 @@ impl communicator::Server for Machine {
         mut results: communicator::InfoResults,
     ) -> Result<(), capnp::Error> {
         let mut info = results.get().init_info();
-        info.set_type("green");
+        info.set_type(if self.0.manner.commits(Fault::SaysItIsSsh) { "ssh" } else { "green" });
         let mut features = info.init_features(2);
         features.set(0, "signal");
         features.set(1, "tree");
