@@ -507,6 +507,12 @@ faults! {
         /// Its machine ends when a borrower closes the communicator.
         CloseEndsLentMachine,
     }
+    "builder.on-error" {
+        /// It leaves the half-made where its question was refused.
+        RefusedQuestionKeeps,
+        /// Cancelled, it leaves the half-made where that was to stay after a failure.
+        AbortKeepsCancelled,
+    }
     "builder.generated-data" {
         /// Its outcome has no generated data.
         ForgetsGeneratedData,

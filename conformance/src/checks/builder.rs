@@ -2,6 +2,7 @@
 
 mod data;
 mod machine;
+mod on_error;
 
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     machine::CLEANUP,
     machine::CLOSE,
+    on_error::ON_ERROR,
     data::DATA,
 ];
 

@@ -16,7 +16,7 @@ const MOMENT: Duration = Duration::from_millis(300);
 /// How long a plugin is watched that should do nothing.
 const WATCHED: Duration = Duration::from_secs(2);
 /// How long a run may take to reach the point where it is kept waiting.
-const REACHED: Duration = Duration::from_secs(10);
+pub(super) const REACHED: Duration = Duration::from_secs(10);
 
 pub(super) const CHECKS: &[Check] = &[
     Check {

@@ -67,10 +67,26 @@ pub(crate) struct Prepared {
 
 /// What a host wishes for where a build fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+pub(crate) enum Wish {
     Cleanup,
+    Abort,
+    Ask,
+    /// It is forgotten.
+    Unset,
     /// Something that nobody knows.
     Unknown,
+}
+
+impl Wish {
+    /// As a host says it, who knows what it says.
+    fn known(self) -> context::OnError {
+        match self {
+            Self::Abort => context::OnError::Abort,
+            Self::Ask => context::OnError::Ask,
+            Self::Unset => context::OnError::Unset,
+            Self::Cleanup | Self::Unknown => context::OnError::Cleanup,
+        }
+    }
 }
 
 /// What came of calling `prepare`.
@@ -198,14 +214,9 @@ impl Preparer {
         session.plugin.lacks(expected, answer.told())
     }
 
-    /// The same by a context that wishes for something that nobody knows where a build fails; it may be refused.
-    pub(crate) async fn prepare_by_unknown_wish(
-        &self,
-        rig: &Rig,
-        config: &Value,
-        directory: &Path,
-    ) -> Answer {
-        answer(rig, self.call(config.to_string().as_bytes(), directory, "run", Wish::Unknown)).await
+    /// The same by a context that wishes for something else where a build fails; what nobody knows may be refused.
+    pub(crate) async fn prepare_by(&self, rig: &Rig, config: &Value, directory: &Path, wish: Wish) -> Answer {
+        answer(rig, self.call(config.to_string().as_bytes(), directory, "run", wish)).await
     }
 
     /// The capability without its type, and the id of its interface.
@@ -227,8 +238,10 @@ impl Preparer {
                 let mut params = request.get();
                 params.set_config(capnp::text::Reader(config));
                 let filled = match wish {
-                    Wish::Cleanup => {
-                        fill(params.init_context(), directory, run);
+                    Wish::Cleanup | Wish::Abort | Wish::Ask | Wish::Unset => {
+                        let mut context = params.init_context();
+                        fill(context.reborrow(), directory, run);
+                        context.set_on_error(wish.known());
                         Ok(())
                     }
                     Wish::Unknown => foreign_wish(|context| fill(context, directory, run))

@@ -19,9 +19,9 @@ use serde_json::json;
 use super::{
     Green,
     artifact::Artifact,
-    config::{Config, Problem},
+    config::{Config, Half, Problem},
     lent::{Closable, Dead, Deaf},
-    outcome::{Ended, Once, passed_on, perform, say},
+    outcome::{Ended, Once, ask, passed_on, perform, say},
     prepare::{self, prepared},
     turn::Turn,
 };
@@ -57,7 +57,10 @@ impl build::Server for Build {
         let fault = self.green.manner.fault();
         match (&ended, fault) {
             (Ended::Done, _) | (Ended::Cancelled, Some(Fault::CancelLeaks)) => self.keep(),
-            (Ended::Failed(_), _) if self.config.stays => self.keep(),
+            (Ended::Cancelled, Some(Fault::AbortKeepsCancelled)) if self.config.half == Half::Stays => {
+                self.keep()
+            }
+            (Ended::Failed(_), _) if self.shall_stay(lent).await => self.keep(),
             _ => self.discard(),
         }
         self.settle().await;
@@ -276,6 +279,17 @@ impl Build {
             drop(lease.close_request().send().promise.await?);
         }
         Ok(())
+    }
+
+    /// Whether the half-made of a failure stays: as the context says, or the user.
+    async fn shall_stay(&self, lent: build::run_params::Reader<'_>) -> bool {
+        match (self.config.half, lent.get_ui()) {
+            (Half::Asked, Ok(ui)) => {
+                let answered = ask(None, &ui).await;
+                self.green.manner.commits(Fault::RefusedQuestionKeeps) || answered.unwrap_or_default()
+            }
+            (half, _) => half == Half::Stays,
+        }
     }
 
     fn discard(&self) {

@@ -40,9 +40,19 @@ pub(crate) struct Config {
     pub(crate) file: Option<String>,
     #[serde(default)]
     pub(crate) password: Option<String>,
-    /// Whether the half-made stays: never, unless that is the fault.
+    /// What becomes of the half-made where the work fails.
     #[serde(skip)]
-    pub(crate) stays: bool,
+    pub(crate) half: Half,
+}
+
+/// What becomes of the half-made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Half {
+    #[default]
+    Goes,
+    Stays,
+    /// The user is asked.
+    Asked,
 }
 
 /// The largest number that may be written.

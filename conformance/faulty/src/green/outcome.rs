@@ -313,7 +313,7 @@ fn bug(fault: Option<Fault>) -> Result<Ended, capnp::Error> {
 }
 
 /// Whether there was an answer.
-async fn ask(fault: Option<Fault>, ui: &ui::Client) -> Result<bool, capnp::Error> {
+pub(super) async fn ask(fault: Option<Fault>, ui: &ui::Client) -> Result<bool, capnp::Error> {
     loop {
         let mut request = ui.ask_request();
         request.get().set_query("Shall it be?");

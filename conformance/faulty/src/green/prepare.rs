@@ -8,11 +8,11 @@ use std::{
     path::PathBuf,
 };
 
-use packwire_schema::work_capnp::context;
+use packwire_schema::work_capnp::context::{self, OnError};
 
 use super::{
     Green,
-    config::{Config, Problem},
+    config::{Config, Half, Problem},
     crash, keys,
 };
 use crate::{fault::Fault, log};
@@ -74,7 +74,7 @@ pub(super) fn read(green: Green, text: &[u8], context: context::Reader<'_>) -> R
     before(fault, text, context)?;
     let verdict = match Config::read(&keys::taken(fault, text)) {
         Ok(mut config) => {
-            config.stays = fault == Some(Fault::UnknownWishAsAbort) && context.get_on_error().is_err();
+            config.half = half(fault, context);
             Verdict { problems: config.remarks(), config: Some(config) }
         }
         Err(problems) => Verdict { config: None, problems },
@@ -83,6 +83,16 @@ pub(super) fn read(green: Green, text: &[u8], context: context::Reader<'_>) -> R
         LAST.set(Some(config.clone()));
     }
     after(fault, text, verdict)
+}
+
+/// What the context says of the half-made; it goes where that is unset or unknown, except where that is the fault.
+fn half(fault: Option<Fault>, context: context::Reader<'_>) -> Half {
+    match context.get_on_error() {
+        Ok(OnError::Abort) => Half::Stays,
+        Ok(OnError::Ask) => Half::Asked,
+        Err(_) if fault == Some(Fault::UnknownWishAsAbort) => Half::Stays,
+        Ok(_) | Err(_) => Half::Goes,
+    }
 }
 
 /// The configuration of a run: that which was prepared, except where that is the fault.

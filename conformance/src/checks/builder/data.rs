@@ -36,7 +36,10 @@ async fn generated_data(rig: &Rig) -> Checked {
             let told = answered.get(key);
             let held = is_blank(value) || told.is_some_and(|told| is_completed(value, told));
             let observed = told.map_or_else(|| "it is missing".to_owned(), Value::to_string);
-            let promise = format!("has in its outcome the `{key}` that it gave its hook, {}", shortened(&value.to_string()));
+            let promise = format!(
+                "has in its outcome the `{key}` that it gave its hook, {}",
+                shortened(&value.to_string())
+            );
             cast.saw(actor, &promise, held, shortened(&observed));
         }
     }
@@ -78,7 +81,9 @@ mod tests {
         let given = json!({"ID": "a", "Port": 22, "Digest": "", "Disk": {"size": 1, "name": null}});
         let completed = json!({"ID": "a", "Port": 22.0, "Digest": "sha256:0", "Disk": {"size": 1, "name": "b"}, "More": 1});
         assert!(is_completed(&given, &completed));
-        for changed in [json!({"ID": "b"}), json!({"Port": 23}), json!({"Disk": {"size": 2}}), json!({"Disk": null})] {
+        for changed in
+            [json!({"ID": "b"}), json!({"Port": 23}), json!({"Disk": {"size": 2}}), json!({"Disk": null})]
+        {
             let mut other = completed.clone();
             other.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
             assert!(!is_completed(&given, &other), "{changed}");

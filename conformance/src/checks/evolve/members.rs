@@ -4,6 +4,7 @@ use crate::check::{Checked, Stop};
 use crate::components::Kind;
 use crate::rig::{Answer, Manners, Rig};
 use crate::stage::{Actor, Cast, Ending, HookAnswer, Offer, Opened, Outcome, Services, Stage};
+use crate::talk::Wish;
 
 use super::ENDS;
 
@@ -169,7 +170,7 @@ async fn unknown_wish(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<bool, Sto
     let stage = actor.stage(rig)?;
     stage.provisioning.set(HookAnswer::Failed);
     let config = stage.filled(&actor.good());
-    let answer = preparer.prepare_by_unknown_wish(rig, &config, &stage.directory).await;
+    let answer = preparer.prepare_by(rig, &config, &stage.directory, Wish::Unknown).await;
     let Some(object) = answer.given().and_then(|prepared| prepared.object.clone()) else {
         let promise = "refuses an `onError` that it does not know, or takes it for `cleanup`";
         cast.saw(actor, promise, answer.refuses(), answer.told());
