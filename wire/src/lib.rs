@@ -26,6 +26,7 @@ pub mod process;
 mod provisioner;
 mod read;
 mod recovery;
+mod relay;
 mod room;
 pub mod stream;
 mod ui;

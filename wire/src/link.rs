@@ -88,6 +88,7 @@ impl Link {
 /// What the room remembers of a link: where its authors run, and what its peer has open.
 pub(crate) struct LinkState {
     room: Room,
+    end: End,
     /// Cancelled when the connection has ended.
     pub(crate) ended: CancellationToken,
     /// Cancelled when the peer's work here is to stop: at the latest when the connection has ended.
@@ -105,13 +106,18 @@ impl LinkState {
     pub(crate) fn unconnected(room: Room) -> Rc<Self> {
         let [ended, stopping, severed] = std::array::from_fn(|_| CancellationToken::new());
         let (calls, bytes, streams) = (TaskTracker::new(), Cell::default(), Cell::default());
-        Rc::new(Self { room, ended, stopping, severed, calls, bytes, streams })
+        Rc::new(Self { room, end: End::Host, ended, stopping, severed, calls, bytes, streams })
     }
 }
 
 impl LinkState {
     pub(crate) fn room(&self) -> &Room {
         &self.room
+    }
+
+    /// Whether ours is the host's end of it.
+    pub(crate) fn is_a_hosts(&self) -> bool {
+        matches!(self.end, End::Host)
     }
 
     /// Counts a call that the peer has open, until the guard is dropped; a peer over its bounds loses its link.
@@ -199,6 +205,7 @@ pub(crate) async fn join<T: Send + 'static>(
     let started = room.ask(move || {
         let link = Rc::new(LinkState {
             room: inner,
+            end,
             ended,
             stopping,
             severed,

@@ -1,13 +1,14 @@
 //! Where a capability of ours stands: on which link, and for how long it is lent; and how it gets there.
 use std::{rc::Rc, sync::Arc};
 
-use capnp::capability::{Params, Request, Response, Results};
+use capnp::capability::{FromClientHook, Params, Request, Response, Results};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     broken::Trouble,
     limits,
     link::{Entered, LinkState},
+    relay,
     room::{Panicked, Remote, Room},
 };
 
@@ -93,13 +94,16 @@ impl<C> Seed<C> {
         Self::new(move |place| Some(serve(owned.clone(), place.clone())))
     }
 
-    /// For what was lent to us, and is lent on as it is.
+    /// For what was lent to us, and is lent on: by a plugin as it is, by a host as an object of its own.
     pub(crate) fn passing(remote: &Remote<C>) -> Self
     where
-        C: Clone + 'static,
+        C: FromClientHook + Clone + 'static,
     {
         let remote = remote.clone();
-        Self::new(move |_| remote.here().map(|adopted| adopted.client))
+        Self::new(move |place| {
+            let adopted = remote.here()?;
+            Some(if place.link.is_a_hosts() { relay::before(adopted, place) } else { adopted.client })
+        })
     }
 
     /// The capability for this place; `None` where it was a peer's and that peer's link is gone.

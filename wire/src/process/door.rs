@@ -197,6 +197,7 @@ fn context(error: io::Error, doing: String) -> io::Error {
 mod tests {
     use super::*;
 
+    // host.peer-uid
     #[test]
     fn only_the_own_user_and_root_may_enter() {
         assert!(may_enter(1000, 1000));

@@ -83,6 +83,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    // host.token-fresh
     #[test]
     fn a_fresh_token_is_64_lower_case_digits() {
         let token = Token::fresh().unwrap();
@@ -90,6 +91,7 @@ mod tests {
         assert!(token.reveal().bytes().all(|digit| b"0123456789abcdef".contains(&digit)));
     }
 
+    // host.token-fresh
     #[test]
     fn two_tokens_differ_and_equal_only_themselves() {
         let (one, other) = (Token::fresh().unwrap(), Token::fresh().unwrap());
