@@ -21,6 +21,7 @@ async fn a_plugin_attaches_is_called_and_leaves() {
     left.assert_nothing();
 }
 
+// host.token-once
 #[tokio::test]
 async fn door_and_directory_are_gone_when_the_plugin_has_attached() {
     let stage = Stage::new();
@@ -46,6 +47,7 @@ async fn a_plugin_may_dial_a_port() {
     assert!(packwire_wire::process::Socket::dial(&address).await.is_err(), "nobody listens any more");
 }
 
+// host.second-attach
 #[tokio::test]
 async fn a_second_attach_fails_and_the_first_stands() {
     let stage = Stage::new();
@@ -56,6 +58,7 @@ async fn a_second_attach_fails_and_the_first_stands() {
     assert_eq!(leave(attached).await.ended, Ended::Exited(0));
 }
 
+// host.token-once
 #[tokio::test]
 async fn of_two_links_one_is_the_session() {
     let stage = Stage::new();
@@ -65,6 +68,7 @@ async fn of_two_links_one_is_the_session() {
     assert_eq!(leave(attached).await.ended, Ended::Exited(0));
 }
 
+// host.drains-logs
 #[tokio::test]
 async fn noise_on_stdout_disturbs_nothing() {
     let stage = Stage::new();

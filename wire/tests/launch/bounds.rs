@@ -30,12 +30,14 @@ async fn loses_its_session(behaviour: Behaviour, task: Task, lent: BuildLent) {
     left.assert_nothing();
 }
 
+// host.closes-after-violation
 #[tokio::test]
 async fn with_8193_calls_unanswered() {
     let lent = Lent::default().build(|_| std::future::pending());
     loses_its_session(Behaviour::CallsTooMuch, Task::Nothing, lent).await;
 }
 
+// host.stream-bounds
 #[tokio::test]
 async fn a_handle_leaves_64_calls_of_one_object_unanswered_and_no_more() {
     let (open, waiting, most) = (Arc::new(Semaphore::new(0)), Arc::default(), Arc::default());
@@ -62,6 +64,7 @@ async fn a_handle_leaves_64_calls_of_one_object_unanswered_and_no_more() {
     assert_eq!(most.load(Ordering::SeqCst), limits::OPEN_CALLS);
 }
 
+// host.closes-after-violation
 #[tokio::test]
 async fn with_65_writes_unanswered_on_one_stream() {
     let lent = BuildLent { environment: OfferedEnvironment::new(Machines), ..Lent::default().plain() };

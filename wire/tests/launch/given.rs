@@ -26,6 +26,7 @@ async fn the_three_variables_are_added_to_what_the_caller_chose() {
     assert_eq!(named(stage.seen.texts()), ["KEPT", ADDRESS, PROTOCOL, TOKEN]);
 }
 
+// host.clean-environment
 #[tokio::test]
 async fn an_inherited_environment_withholds_what_configures_the_host_and_what_is_secret() {
     let given = [
@@ -46,6 +47,7 @@ async fn an_inherited_environment_withholds_what_configures_the_host_and_what_is
     assert_eq!(named(host.seen.texts()), ["KEPT", ADDRESS, PROTOCOL, TOKEN]);
 }
 
+// host.private-socket
 #[tokio::test]
 async fn the_socket_is_where_only_its_user_comes() {
     let stage = Stage::new();
@@ -57,6 +59,7 @@ async fn the_socket_is_where_only_its_user_comes() {
     assert_eq!(entries(directory), [path.as_path()]);
 }
 
+// host.empty-stdin
 #[tokio::test]
 async fn the_standard_input_is_empty() {
     let stage = Stage::new();
@@ -65,6 +68,7 @@ async fn the_standard_input_is_empty() {
     leave(attached).await;
 }
 
+// host.own-session
 #[tokio::test]
 async fn the_session_is_the_plugins_own_and_has_no_terminal() {
     let stage = Stage::new();
@@ -85,6 +89,7 @@ async fn a_child_that_reads_the_terminal_is_told_that_there_is_none() {
     leave(attached).await;
 }
 
+// host.own-session
 #[tokio::test]
 async fn even_where_the_host_has_a_terminal() {
     // There is no other way to a terminal without code of our own that is unsafe.

@@ -17,6 +17,7 @@ async fn runs(lent: &Lent) {
     until("the run", || lent.lines().contains(&"running".to_owned()).then_some(())).await;
 }
 
+// host.keeps-link-after-leave
 #[tokio::test]
 async fn the_link_stays_until_the_plugin_has_hung_up() {
     let stage = Stage::new();
@@ -52,6 +53,7 @@ async fn a_run_is_cancelled_without_ending_the_session() {
     assert_eq!(leave(attached).await.ended, Ended::Exited(0));
 }
 
+// host.escalates
 #[tokio::test]
 async fn a_run_that_hangs_is_ended_after_the_grace() {
     let (stage, lent) = (Stage::new(), Lent::default());
@@ -70,6 +72,7 @@ async fn a_plugin_that_hangs_up_and_stays_is_asked_to_terminate() {
     left.assert_nothing();
 }
 
+// host.escalates
 #[tokio::test]
 async fn a_plugin_that_does_not_heed_that_is_killed() {
     let stage = Stage::new();
@@ -80,6 +83,7 @@ async fn a_plugin_that_does_not_heed_that_is_killed() {
     left.assert_nothing();
 }
 
+// host.escalates
 #[tokio::test]
 async fn a_stopped_plugin_is_ended_after_the_grace() {
     let stage = Stage::new();
@@ -91,6 +95,7 @@ async fn a_stopped_plugin_is_ended_after_the_grace() {
     left.assert_nothing();
 }
 
+// host.ends-whole-session
 #[tokio::test]
 async fn a_child_that_the_plugin_leaves_behind_is_ended() {
     let stage = Stage::new();

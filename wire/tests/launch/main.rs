@@ -5,6 +5,8 @@
 #![cfg(target_os = "linux")]
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod attaching;
 #[cfg(test)]
 #[path = "plugin/behaviour.rs"]

@@ -1,7 +1,7 @@
 //! Why a plugin cannot be used, as its user reads it. Nothing is left of it.
 use std::{error::Error, time::Duration};
 
-use packwire_wire::process::{Launch, NotAttached, Program};
+use packwire_wire::process::{Launch, NotAttached, Program, Transport};
 
 use crate::{
     behaviour::Behaviour,
@@ -44,6 +44,19 @@ async fn a_program_that_is_not_there() {
     insta::assert_snapshot!(told(&refused), @"it could not be started: /nowhere/packer-builder-x: No such file or directory (os error 2)");
 }
 
+// host.listens-first
+#[tokio::test]
+async fn a_place_to_listen_that_cannot_be_had_is_told_before_anything_is_started() {
+    let stage = Stage::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    // Whoever started it before it listens learns first that there is nothing to start.
+    let program = Program { executable: "/nowhere/packer-builder-x".into(), ..plugin(Behaviour::Good) };
+    let launch = Launch { transport: Transport::Tcp(port..=port), ..stage.launch(program) };
+    let refused = told(&launch.start(&stage.room).err().unwrap());
+    assert!(refused.starts_with("it could not be started: the host finds no free port from "), "{refused}");
+}
+
 #[tokio::test]
 async fn a_program_that_is_none() {
     let stage = Stage::new();
@@ -71,6 +84,7 @@ async fn a_plugin_that_is_killed_before_it_attaches() {
     ");
 }
 
+// host.pipes-do-not-bind
 #[tokio::test]
 async fn a_wrapper_that_exits_while_its_child_holds_its_stderr() {
     let stage = Stage::new();
@@ -94,6 +108,7 @@ async fn late(program: Program, line: &str) -> NotAttached {
     refused
 }
 
+// host.attach-deadline
 #[tokio::test]
 async fn a_plugin_that_never_attaches() {
     let refused = late(plugin(Behaviour::NeverAttaches), "it is NeverAttaches").await;
@@ -121,6 +136,7 @@ async fn a_plugin_with_another_token() {
     ");
 }
 
+// host.checks-version
 #[tokio::test]
 async fn a_plugin_that_chose_a_version_that_nobody_offered() {
     insta::assert_snapshot!(told(&refused(Behaviour::OtherVersion).await), @r"
@@ -130,11 +146,13 @@ async fn a_plugin_that_chose_a_version_that_nobody_offered() {
     ");
 }
 
+// host.names-older-side
 #[tokio::test]
 async fn a_plugin_that_is_newer_than_its_host() {
     insta::assert_snapshot!(told(&refused(Behaviour::NewerVersions).await), @"no protocol version in common: the plugin speaks 7, the host 1; the host is older: upgrade it, or use an older plugin");
 }
 
+// host.names-older-side
 #[tokio::test]
 async fn a_plugin_that_is_older_than_its_host() {
     let stage = Stage::new();
@@ -148,6 +166,7 @@ async fn a_plugin_of_packers_own() {
     insta::assert_snapshot!(told(&refused(Behaviour::IsPackers).await), @"this is a plugin of Packer's own protocol, which is not Packwire's");
 }
 
+// host.checks-hello
 #[tokio::test]
 async fn a_plugin_without_a_name() {
     insta::assert_snapshot!(told(&refused(Behaviour::Nameless).await), @r"
@@ -166,6 +185,7 @@ async fn a_plugin_with_a_name_of_two_lines() {
     "#);
 }
 
+// host.checks-hello
 #[tokio::test]
 async fn a_plugin_with_a_version_that_is_none() {
     insta::assert_snapshot!(told(&refused(Behaviour::OddVersion).await), @r#"
@@ -175,6 +195,7 @@ async fn a_plugin_with_a_version_that_is_none() {
     "#);
 }
 
+// host.checks-hello
 #[tokio::test]
 async fn a_component_without_a_name() {
     insta::assert_snapshot!(told(&refused(Behaviour::NamelessComponent).await), @r#"
@@ -184,6 +205,7 @@ async fn a_component_without_a_name() {
     "#);
 }
 
+// host.checks-hello
 #[tokio::test]
 async fn two_components_with_one_name() {
     insta::assert_snapshot!(told(&refused(Behaviour::TwinComponents).await), @r#"
@@ -193,6 +215,7 @@ async fn two_components_with_one_name() {
     "#);
 }
 
+// host.checks-hello
 #[tokio::test]
 async fn too_many_components() {
     insta::assert_snapshot!(told(&refused(Behaviour::CrowdOfComponents).await), @r"

@@ -29,6 +29,7 @@ async fn dial(address: &Address) -> Socket {
     Socket::dial(address).await.unwrap()
 }
 
+// host.closes-after-violation
 #[tokio::test]
 async fn a_stranger_that_sends_garbage_is_hung_up_on() {
     let stage = Stage::new();
@@ -66,6 +67,7 @@ async fn nine_strangers_do_not_keep_the_plugin_out() {
     works(waiting.go_on().await).await;
 }
 
+// host.token-before-all
 #[tokio::test]
 async fn a_stranger_with_a_token_of_its_own_is_refused_and_hung_up_on() {
     let stage = Stage::new();
@@ -90,6 +92,7 @@ fn hello() -> Hello<packwire_wire::OfferedCapability> {
     }
 }
 
+// host.strangers-bounded
 #[tokio::test]
 async fn a_stranger_that_sends_more_than_a_hello_is_hung_up_on() {
     let stage = Stage::new();
@@ -111,6 +114,7 @@ async fn a_stranger_that_sends_more_than_a_hello_is_hung_up_on() {
     works(waiting.go_on().await).await;
 }
 
+// host.attach-deadline
 #[tokio::test]
 async fn strangers_do_not_extend_the_deadline() {
     let stage = Stage::new();

@@ -32,6 +32,7 @@ async fn speaks(door: &Door) {
     assert_eq!(heard, "hello");
 }
 
+// host.private-socket
 #[tokio::test]
 async fn the_socket_is_in_a_directory_that_only_its_user_enters() {
     let parent = tempfile::tempdir().unwrap();
@@ -105,6 +106,7 @@ async fn a_range_without_a_free_port_is_an_error_that_names_it() {
     assert!(Door::tcp(0..=0).is_err());
 }
 
+// host.peer-uid
 #[tokio::test]
 async fn another_user_is_hung_up_on_and_not_reported() {
     if !geteuid().is_root() {
@@ -136,6 +138,7 @@ fn dial_as_nobody(path: &Path) -> std::io::Result<UnixStream> {
     std::thread::spawn(dial).join().unwrap()
 }
 
+// host.strangers-bounded
 #[tokio::test]
 async fn at_most_eight_strangers_are_in_at_once() {
     let door = Door::unix().unwrap();

@@ -21,6 +21,7 @@ async fn both_streams_are_logs_with_their_levels() {
     assert_eq!(of(LogStream::Stderr), errors.map(|(level, text)| (Some(level), text.to_owned())));
 }
 
+// host.drains-logs
 #[tokio::test]
 async fn a_mebibyte_of_noise_blocks_nobody() {
     let mut running =
@@ -51,6 +52,7 @@ async fn a_plugin_that_only_printed_is_quoted_all_the_same() {
     assert_eq!(running.logs.last_lines(), ["sorry"]);
 }
 
+// host.pipes-do-not-bind
 #[tokio::test]
 async fn whoever_holds_stderr_for_ever_is_not_waited_for() {
     let mut running = Running::script("sleep 1000 & printf 'no end' >&2");

@@ -17,6 +17,7 @@ fn terminated() -> Ended {
     Ended::Signalled { signal: "TERM".into(), core_dumped: false }
 }
 
+// host.leader-unreaped
 #[tokio::test]
 async fn an_exit_status_is_seen_without_reaping() {
     let session = Session::start(&script("exit 7")).unwrap();
@@ -80,6 +81,7 @@ async fn a_wrapper_whose_child_works_and_holds_stderr_does_not_hold_the_host() {
     running.logs.finish(LONG).await;
 }
 
+// host.ends-whole-session
 #[tokio::test]
 async fn a_child_that_the_leader_leaves_behind_is_ended() {
     let running = Running::script("sleep 1000 & echo child $!");
@@ -90,6 +92,7 @@ async fn a_child_that_the_leader_leaves_behind_is_ended() {
     assert!(!lives(child));
 }
 
+// host.ends-whole-session
 #[tokio::test]
 async fn a_child_in_a_group_of_its_own_is_ended_too() {
     // An interactive shell gives each of its jobs a process group.
@@ -219,6 +222,7 @@ async fn a_descendant_that_left_the_session_is_beyond_its_owner() {
     assert!(lives(stray.id), "it is not of the session");
 }
 
+// host.leader-unreaped
 #[tokio::test]
 async fn a_host_that_ignores_its_children_learns_how_they_ended() {
     // What is ignored stays so in the program that `env` becomes.

@@ -99,6 +99,7 @@ async fn a_post_processor_makes_an_artifact_and_says_what_becomes_of_its_input()
     work.close().await.unwrap();
 }
 
+// host.revokes-lent
 #[tokio::test]
 async fn the_input_of_a_post_processor_is_taken_back_with_its_answer() {
     let pack = Pack::default();

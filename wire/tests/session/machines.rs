@@ -168,6 +168,7 @@ async fn a_short_upload_is_told_in_the_answer_to_its_end() {
     );
 }
 
+// host.stream-too-many
 #[tokio::test]
 async fn more_streams_than_may_be_open_fail_in_their_end() {
     let outcome = with_machine(|machine| async move {
@@ -183,6 +184,7 @@ async fn more_streams_than_may_be_open_fail_in_their_end() {
     assert!(outcome.contains("more than 64 streams are open on this link"), "{outcome}");
 }
 
+// host.stream-bounds
 #[tokio::test]
 async fn a_receiver_that_does_not_read_is_not_flooded() {
     let outcome = with_machine(|machine| async move {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod kinds;
+mod lending;
 mod machines;
 mod runs;
 mod services;

@@ -125,6 +125,7 @@ async fn cancelling_reaches_the_run() {
     assert_eq!(failure(pair.prepare().await.run(lent.plain()).await.unwrap()), "cancelled");
 }
 
+// host.revokes-lent, host.cancel-never-late
 #[tokio::test]
 async fn what_was_lent_is_revoked_when_the_run_has_answered() {
     let (keep, mut kept) = tokio::sync::mpsc::unbounded_channel();
@@ -147,6 +148,7 @@ async fn what_was_lent_is_revoked_when_the_run_has_answered() {
     assert!(!cancellation.is_cancelled(), "a wait that is over is never answered");
 }
 
+// host.awaits-every-call
 #[tokio::test]
 async fn dropping_the_handle_does_not_abandon_the_call() {
     let (finished, mut finish) = tokio::sync::mpsc::unbounded_channel();
@@ -224,11 +226,13 @@ async fn the_last_answer_arrives_before_the_link_is_closed() {
 
 #[tokio::test]
 async fn leave_answers_attach() {
-    let support::Pair { guest, mut attachment } = pair(|_| async { BuildOutcome::Nothing.into() }).await;
+    let support::Pair { guest, mut attachment, tap: _tap } =
+        pair(|_| async { BuildOutcome::Nothing.into() }).await;
     let _link = guest.dismiss();
     assert_eq!(attachment.ended().await.unwrap(), End::Leave);
 }
 
+// host.message-bounds
 #[tokio::test]
 async fn a_message_over_the_limit_is_not_sent() {
     let pair = pair(|_| async { BuildOutcome::Nothing.into() }).await;

@@ -1,6 +1,7 @@
 //! A host and a plugin in one process, joined in memory.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong in a test ends it")]
 mod lent;
+mod tap;
 
 use packwire_wire::{
     Attachment, Build, BuildOutcome, BuildRun, Builder, Built, Component, Context, Guest, Hello,
@@ -11,11 +12,14 @@ use packwire_wire::{
 };
 
 pub(crate) use lent::Lent;
+use tap::Tap;
 
 /// Both ends of a session. The plugin offers one builder.
 pub(crate) struct Pair {
     pub(crate) guest: Guest,
     pub(crate) attachment: Attachment,
+    /// Who listens in.
+    pub(crate) tap: Tap,
 }
 
 /// Attaches a plugin that offers `builder`, which is a function.
@@ -24,11 +28,16 @@ where
     F: Fn(BuildRun) -> B + Clone + Send + Sync + 'static,
     B: Future<Output = Built<OfferedArtifact>> + Send + 'static,
 {
-    pair_of(OfferedBuilder::new(FnBuilder(builder))).await
+    pair_offering(OfferedCapability::Builder(self::builder(builder)), None).await
 }
 
-pub(crate) async fn pair_of(builder: OfferedBuilder) -> Pair {
-    pair_offering(OfferedCapability::Builder(builder), None).await
+/// A builder, which is a function.
+pub(crate) fn builder<F, B>(builder: F) -> OfferedBuilder
+where
+    F: Fn(BuildRun) -> B + Clone + Send + Sync + 'static,
+    B: Future<Output = Built<OfferedArtifact>> + Send + 'static,
+{
+    OfferedBuilder::new(FnBuilder(builder))
 }
 
 pub(crate) async fn pair_offering(capability: OfferedCapability, recovery: Option<OfferedRecovery>) -> Pair {
@@ -42,7 +51,8 @@ pub(crate) async fn pair_with(
     capability: OfferedCapability,
     recovery: Option<OfferedRecovery>,
 ) -> Pair {
-    let (host, plugin) = memory();
+    let ((host, hosts_peer), (plugins_peer, plugin)) = (memory(), memory());
+    let tap = Tap::between(hosts_peer, plugins_peer);
     let plugin_room = Room::open(tokio::runtime::Handle::current()).unwrap();
     let token = Token::fresh().unwrap();
     let receiving = tokio::spawn({
@@ -50,7 +60,7 @@ pub(crate) async fn pair_with(
         async move { receive(&host_room, host, token, Offer::of(&[1]).unwrap()).await }
     });
     let attachment = attach(&plugin_room, plugin, token, hello(capability, recovery)).await;
-    Pair { guest: receiving.await.unwrap().unwrap(), attachment }
+    Pair { guest: receiving.await.unwrap().unwrap(), attachment, tap }
 }
 
 fn hello(capability: OfferedCapability, recovery: Option<OfferedRecovery>) -> Hello<OfferedCapability> {

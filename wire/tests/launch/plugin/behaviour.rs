@@ -85,6 +85,12 @@ named! {
         WritesTooMuch,
         /// Attaches with a builder whose build leaves 8193 calls unanswered.
         CallsTooMuch,
+        /// Attaches with a builder whose build does not say how it ended.
+        AnswersUnset,
+        /// Attaches with a builder whose build yields an artifact that is null.
+        AnswersNull,
+        /// Attaches with a builder whose build ends in a way that no version of the schema has.
+        AnswersUnknown,
         /// Is no plugin, but a host that inherited an ignored SIGCHLD: says what it learns of a process that ended.
         DeafHost,
         /// Is no plugin, but a host that starts the rest of its arguments as a plugin and then waits.

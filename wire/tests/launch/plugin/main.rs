@@ -8,6 +8,7 @@ mod behaviour;
 mod hello;
 mod host;
 mod raw;
+mod strange;
 mod task;
 
 use std::{
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
         Behaviour::AttachesTwice => raw::attach_twice(&invitation()),
         Behaviour::WritesTooMuch => raw::flood(&invitation(), Flood::Writes),
         Behaviour::CallsTooMuch => raw::flood(&invitation(), Flood::Calls),
+        Behaviour::AnswersUnset => strange::run(&invitation(), strange::UNSET),
+        Behaviour::AnswersNull => strange::run(&invitation(), strange::NULL),
+        Behaviour::AnswersUnknown => strange::run(&invitation(), strange::UNKNOWN),
         _ => runtime.block_on(run(behaviour, arguments.collect())),
     };
     // What hangs on purpose is not waited for.

@@ -28,7 +28,12 @@ pub(crate) fn attach_twice(invitation: &Invitation) -> ExitCode {
 
 /// Attaches with a builder whose build floods the host.
 pub(crate) fn flood(invitation: &Invitation, flood: Flood) -> ExitCode {
-    attended(invitation, async |host| attach_with(&host, invitation, flood).promise.await)
+    offer(invitation, || new_client(flood))
+}
+
+/// Attaches with this builder, and stays until it is told to leave.
+pub(crate) fn offer(invitation: &Invitation, builder: impl FnOnce() -> image_builder::Client) -> ExitCode {
+    attended(invitation, async |host| attach_with(&host, invitation, builder()).promise.await)
 }
 
 type Attached = capnp::Result<capnp::capability::Response<host::attach_results::Owned>>;
@@ -68,20 +73,20 @@ fn attach(
     host: &host::Client,
     invitation: &Invitation,
 ) -> capnp::capability::RemotePromise<host::attach_results::Owned> {
-    attach_with(host, invitation, Flood::Writes)
+    attach_with(host, invitation, new_client(Flood::Writes))
 }
 
 fn attach_with(
     host: &host::Client,
     invitation: &Invitation,
-    flood: Flood,
+    builder: image_builder::Client,
 ) -> capnp::capability::RemotePromise<host::attach_results::Owned> {
     let mut request = host.attach_request();
-    fill(request.get().init_hello(), invitation, flood);
+    fill(request.get().init_hello(), invitation, builder);
     request.send()
 }
 
-fn fill(mut hello: hello::Builder<'_>, invitation: &Invitation, flood: Flood) {
+fn fill(mut hello: hello::Builder<'_>, invitation: &Invitation, builder: image_builder::Client) {
     hello.set_token(invitation.token.reveal());
     hello.set_protocol_version(1);
     hello.set_name("raw");
@@ -89,7 +94,7 @@ fn fill(mut hello: hello::Builder<'_>, invitation: &Invitation, flood: Flood) {
     let mut component = hello.init_components(1).get(0);
     component.set_name("raw");
     component.set_config_schema("{}");
-    component.set_image_builder(new_client(flood));
+    component.set_image_builder(builder);
 }
 
 /// A builder, and its build: what it does too much of.
