@@ -159,6 +159,7 @@ mod tests {
 
     use super::*;
 
+    // host.cancel-grace
     #[tokio::test(start_paused = true)]
     async fn the_grace_begins_with_the_cancellation() {
         let cancelled = CancellationToken::new();
@@ -200,6 +201,7 @@ mod tests {
         assert_eq!((told.get(), begun.elapsed().as_secs()), (1, 60));
     }
 
+    // host.cancel-frees-output
     #[tokio::test(start_paused = true)]
     async fn output_that_nobody_takes_is_given_up_within_a_second_of_the_cancellation() {
         let cancelled = CancellationToken::new();
@@ -227,6 +229,7 @@ mod tests {
         assert_eq!(seconds(), 60, "it may be cleaning up");
     }
 
+    // host.cancel-grace
     #[test]
     fn each_kind_has_the_time_of_the_table() {
         let of = |kind| Graces::default().of(kind).as_secs();

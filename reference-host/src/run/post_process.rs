@@ -256,6 +256,7 @@ impl Artifact for Lent {
 mod tests {
     use super::*;
 
+    // host.input-fate
     #[test]
     fn the_template_decides_unless_the_post_processor_insists() {
         use InputFate::{Discard, ForceDiscard, ForceKeep, Keep};

@@ -187,6 +187,7 @@ mod tests {
     }
 
     proptest::proptest! {
+        // host.cache-inside
         #[test]
         fn no_key_leaves_the_directory(key in ".*", other in ".*") {
             let name = file_name(&key);

@@ -95,6 +95,7 @@ mod tests {
     use crate::ledger::{Claim, claim, runs};
     use crate::services::tests::{ledger, maker};
 
+    // host.temp-dir-private
     #[tokio::test]
     async fn it_is_private_and_goes_with_all_that_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
@@ -111,6 +112,7 @@ mod tests {
         assert!(runs(&folder.path().join("ledger")).unwrap().is_empty());
     }
 
+    // host.temp-dir-ledger
     #[tokio::test]
     async fn the_ledger_tells_of_one_that_a_dead_host_left() {
         let folder = tempfile::tempdir().unwrap();

@@ -125,6 +125,7 @@ mod tests {
         std::fs::read_dir(folder).unwrap().count() > 1
     }
 
+    // host.services-end
     #[tokio::test]
     async fn the_end_of_the_run_takes_everything_back() {
         let folder = tempfile::tempdir().unwrap();

@@ -96,6 +96,7 @@ mod tests {
         }
     }
 
+    // host.port-once
     #[test]
     fn a_port_is_given_once_until_it_is_given_back() {
         let folder = tempfile::tempdir().unwrap();

@@ -33,3 +33,34 @@ pub(super) fn thing(maker: &Maker, text: String, secrets: &Secrets) -> Result<En
     }
     Ok(Entry::Thing(Thing { maker: maker.clone(), text }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::services::tests::{ledger, maker};
+
+    // host.ledger-durable
+    #[tokio::test]
+    async fn the_answer_comes_when_the_disk_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (secrets, maker) = (Arc::new(Secrets::default()), maker());
+        let entry = thing(&maker, "disk".to_owned(), &secrets).unwrap();
+        let kept = ledger(folder.path()).remember(entry).await.unwrap();
+        let (file, draft) = (folder.path().join("ledger/r/0.json"), folder.path().join("ledger/r/.0.json"));
+        let line = Line { kept, maker, secrets };
+        line.update("disk-7".to_owned()).await.unwrap();
+        assert!(fs::read_to_string(&file).unwrap().contains("disk-7"));
+        // What is in the way keeps it from the disk.
+        fs::create_dir(&draft).unwrap();
+        assert!(line.update("disk-8".to_owned()).await.unwrap_err()[0].summary.contains("cannot be written"));
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert!(line.settle().await.unwrap_err().contains("cannot be struck out"));
+        assert!(line.kept.is_left());
+        fs::remove_dir(&file).unwrap();
+        line.settle().await.unwrap();
+        assert!(!line.kept.is_left());
+    }
+}

@@ -33,6 +33,7 @@ fn is_line_end(character: char) -> bool {
 mod tests {
     use super::*;
 
+    // host.ui-escapes
     #[test]
     fn control_characters_are_shown() {
         assert_eq!(escaped("a\u{1b}[31mb\x07\u{9b}\x7f"), "a\\u{1b}[31mb\\u{7}\\u{9b}\\u{7f}");

@@ -82,3 +82,20 @@ impl Progress for Unshown {
         self.0.hear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::testing::terminal;
+
+    // host.ui-one-question
+    #[tokio::test]
+    async fn where_nobody_is_asked_every_question_is_refused_at_once() {
+        let (terminal, recorder) = terminal(false);
+        let lent = LentUi { ui: BuildUi::new(terminal, "note", 0), cancelled: CancellationToken::new() };
+        let (one, other) =
+            tokio::join!(lent.ask("name?".to_owned(), false), lent.ask("word?".to_owned(), true));
+        assert_eq!([one, other], [(); 2].map(|()| Reply::Refused("this host asks nobody".to_owned())));
+        assert_eq!(recorder.text(), "");
+    }
+}

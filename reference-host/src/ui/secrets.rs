@@ -194,6 +194,7 @@ mod tests {
         assert_eq!(secrets(&[secret]).masked(line), masked);
     }
 
+    // host.ui-masks
     #[test]
     fn a_secret_is_masked_in_its_forms() {
         check("s3cr&t \"pass\"", "-> s3cr&t \"pass\" <-", "-> <sensitive> <-");

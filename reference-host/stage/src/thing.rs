@@ -1,6 +1,7 @@
 //! A file as an artifact, and a post-processor that makes one of another.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use packwire_plugin::{
     Artifact, ArtifactDestroy, ArtifactInfo, Context, Diagnostic, InputFate, Outcome, PostProcess,
@@ -9,7 +10,8 @@ use packwire_plugin::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A file that goes when nobody wants it, unless its name says `stubborn`.
+/// A file that goes when nobody wants it, unless its name says `stubborn`. One whose name says `mute` takes longer to say
+/// what it is than a host waits.
 pub(crate) struct Thing {
     name: String,
     path: PathBuf,
@@ -25,6 +27,9 @@ impl Thing {
 
 impl Artifact for Thing {
     async fn describe(&self) -> ArtifactInfo {
+        if self.name.contains("mute") {
+            std::thread::sleep(Duration::from_secs(11));
+        }
         ArtifactInfo {
             builder_id: "stage.thing".to_owned(),
             id: self.name.clone(),

@@ -27,6 +27,7 @@ fn files(world: &World) -> String {
     names.join(" ")
 }
 
+// host.destroys-unwanted
 #[test]
 fn a_sequence_makes_one_of_another_and_nobody_wants_what_is_between() {
     let world = made(
@@ -38,6 +39,7 @@ fn a_sequence_makes_one_of_another_and_nobody_wants_what_is_between() {
     assert_eq!(world.read("3.txt"), "3.txt of 2.txt");
 }
 
+// host.input-fate, host.any-sequence-keeps
 #[test]
 fn what_one_sequence_keeps_stays() {
     let world = made(
@@ -48,6 +50,7 @@ fn what_one_sequence_keeps_stays() {
     assert_eq!(files(&world), "1.txt 2.txt made.txt");
 }
 
+// host.destroys-unwanted
 #[test]
 fn what_all_sequences_discard_goes() {
     let world = made(
@@ -58,6 +61,7 @@ fn what_all_sequences_discard_goes() {
     assert_eq!(files(&world), "1.txt 2.txt");
 }
 
+// host.keeps-input-on-failure
 #[test]
 fn a_failure_ends_its_sequence_and_no_other() {
     let world = made(
@@ -68,6 +72,7 @@ fn a_failure_ends_its_sequence_and_no_other() {
     assert_eq!(files(&world), "1.txt 3.txt made.txt");
 }
 
+// host.wraps-artifact
 #[test]
 fn only_the_host_destroys() {
     let world = made(r#"{"type": "stage", "target": "1.txt", "destroys": true}"#);
@@ -100,6 +105,7 @@ fn an_unwanted_post_processor_ends_its_sequence() {
     assert_snapshot!(world.run("build -except=lats template.json"));
 }
 
+// host.keeps-input-on-failure
 #[test]
 fn an_interrupt_keeps_what_is_made() {
     let world = made(r#"[{"type": "stage", "target": "1.txt"}, {"type": "stage", "waits": true}], "stage""#);
@@ -110,6 +116,7 @@ fn an_interrupt_keeps_what_is_made() {
     assert_eq!(files(&world), "1.txt made.txt");
 }
 
+// host.keeps-input-on-failure
 #[test]
 fn a_killed_post_processor_is_named_and_its_input_stays() {
     let world = made(r#"{"type": "stage", "waits": true}"#);
@@ -124,4 +131,13 @@ fn a_killed_post_processor_is_named_and_its_input_stays() {
 fn a_generated_value_that_is_not_there_is_told_when_it_is_needed() {
     let world = made(r#"{"type": "stage", "say": "{{build `Color`}}"}"#);
     assert_snapshot!(world.run("build template.json"));
+}
+
+// host.quick-call-deadline
+#[test]
+fn an_artifact_that_never_says_what_it_is_is_given_up() {
+    let template = r#"{"builders": [{"type": "stage", "target": "mute.txt"}]}"#;
+    let world = World::with(&[STAGE]).template(template);
+    assert_snapshot!(world.run("build template.json"));
+    assert!(!world.path("mute.txt").exists(), "nobody wants what a failed build has made");
 }

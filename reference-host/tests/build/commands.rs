@@ -11,11 +11,13 @@ fn world() -> World {
     World::with(&[STAGE, FILE])
 }
 
+// host.command-arguments
 #[test]
 fn a_command_is_given_its_arguments_as_they_were_typed() {
     assert_snapshot!(world().run("stage -var x --debug -on-error=ask -- é --help"));
 }
 
+// host.command-status
 #[test]
 fn its_exit_status_is_ours() {
     assert_eq!(world().run("stage exit 0").ended, "exit 0");

@@ -22,6 +22,7 @@ fn built(data: &str, provisioner: &str) -> (World, Said) {
     (world, said)
 }
 
+// host.prepares-late, host.queries-before-builds
 #[test]
 fn values_are_looked_up_before_the_builds() {
     let (world, said) = built(
@@ -34,6 +35,7 @@ fn values_are_looked_up_before_the_builds() {
     assert_eq!(world.read("made.txt"), "one and two");
 }
 
+// host.masks-config, host.masks-output
 #[test]
 fn secret_values_are_masked() {
     let (_world, said) = built(
@@ -53,6 +55,7 @@ fn a_data_source_that_fails_ends_the_run() {
     assert!(!world.path("made.txt").exists());
 }
 
+// host.checks-output
 #[test]
 fn a_value_against_its_own_schema_is_the_plugins_fault() {
     let (_world, said) = built(r#""d": {"type": "stage", "number": 11}"#, r#"{"type": "stage"}"#);
@@ -70,6 +73,7 @@ fn what_a_value_does_not_have_is_told_before_the_builds() {
     assert_snapshot!(said);
 }
 
+// host.validates-without-running
 #[test]
 fn validation_looks_nothing_up() {
     let data = r#""d": {"type": "stage", "fail": "it must not run"}"#;

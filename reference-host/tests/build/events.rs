@@ -11,6 +11,7 @@ fn staged(rest: &str) -> World {
     World::with(&[STAGE]).template(&template)
 }
 
+// host.resolves-before-prepare, host.hooks-in-order
 #[test]
 fn hooks_run_before_the_provisioners_which_know_what_the_builder_knows() {
     let world = staged(
@@ -20,6 +21,7 @@ fn hooks_run_before_the_provisioners_which_know_what_the_builder_knows() {
     assert_snapshot!(world.run("build template.json"));
 }
 
+// host.hooks-in-order
 #[test]
 fn a_hook_that_fails_ends_the_build() {
     let world = staged(
@@ -54,6 +56,7 @@ fn a_clean_up_that_fails_does_not_hide_why_it_was_needed() {
     assert_snapshot!(world.run("build template.json"));
 }
 
+// host.communicator-granted
 #[test]
 fn a_provisioner_opens_communicators_where_it_is_granted() {
     let template = |grant: &str| {
@@ -68,6 +71,7 @@ fn a_provisioner_opens_communicators_where_it_is_granted() {
     assert_snapshot!(world.run("build template.json"));
 }
 
+// host.prepares-late
 #[test]
 fn a_late_value_that_is_wrong_fails_when_it_is_known() {
     let world = staged(
@@ -76,6 +80,7 @@ fn a_late_value_that_is_wrong_fails_when_it_is_known() {
     assert_snapshot!(world.run("build template.json"));
 }
 
+// host.masks-output
 #[test]
 fn what_the_builder_calls_secret_is_masked() {
     let template = r#"{
@@ -86,6 +91,7 @@ fn what_the_builder_calls_secret_is_masked() {
     assert!(said.stdout.contains("==> stage: the password is <sensitive>\n"), "{said}");
 }
 
+// host.own-events-watch
 #[test]
 fn hooks_watch_what_the_host_does_and_change_nothing() {
     let events = ["build", "provisioner", "post_processor"].map(|what| {
@@ -108,4 +114,16 @@ fn without_id(line: &str) -> String {
     let Some((before, id)) = line.split_once(r#""PackerRunUUID":""#) else { return line.to_owned() };
     let after = id.split_once('"').map_or("", |(_, after)| after);
     format!(r#"{before}"PackerRunUUID":"ID"{after}"#)
+}
+
+// host.unknown-event
+#[test]
+fn an_event_that_nobody_has_heard_of_is_refused() {
+    let template =
+        r#"{"builders": [{"type": "stage"}], "provisioners": [{"type": "stage", "say": ["unsaid"]}]}"#;
+    let world = World::with(&[]).misheard("packer_provision", "packer_something").template(template);
+    let said = world.run("build template.json");
+    assert_eq!(said.ended, "exit 1", "{said}");
+    assert!(said.stdout.contains("this host knows no event `packer_something`"), "{said}");
+    assert!(!said.stdout.contains("unsaid"), "{said}");
 }

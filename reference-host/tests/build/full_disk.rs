@@ -92,6 +92,7 @@ fn an_archive_that_does_not_fit_is_told_and_what_it_is_made_of_stays() {
     assert_snapshot!(built(&[FILE, "packer-post-processor-compress"], template));
 }
 
+// host.ledger-durable
 #[test]
 fn what_the_ledger_has_no_room_for_is_not_made() {
     let template = r#"{"builders": [{"type": "file", "content": "x", "target": "out/note"}]}"#;

@@ -18,7 +18,7 @@ fn waiting(world: &World) -> Run<'_> {
 }
 
 /// Lets whoever reads this pipe to its end go on.
-fn write(world: &World, pipe: &str) {
+pub(crate) fn write(world: &World, pipe: &str) {
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     drop(until_some(&format!("{pipe} is read"), || {
         OpenOptions::new().write(true).custom_flags(nonblocking).open(world.path(pipe)).ok()
@@ -61,6 +61,7 @@ fn a_cancelled_builder_that_cleans_up_is_told_of_and_a_second_interrupt_ends_it(
     assert!(!world.path("cleaned").exists());
 }
 
+// host.cancel-grace
 #[test]
 fn a_cancelled_builder_that_cleans_up_slowly_is_waited_for() {
     let world = World::with(&[STAGE]).pipe("swept").template(SLOW);

@@ -38,6 +38,7 @@ fn started(world: &World) -> Run<'_> {
     run
 }
 
+// host.interrupt
 #[test]
 fn an_interrupt_cancels_and_cleans_up() {
     let world = endless(ENDLESS);
@@ -76,6 +77,7 @@ fn a_command_that_ignores_the_request_is_ended_all_the_same() {
     assert_snapshot!(run.said());
 }
 
+// host.interrupt
 #[test]
 fn a_second_interrupt_ends_at_once() {
     let world = endless(STUBBORN);
@@ -119,6 +121,7 @@ fn no_plugin_outlives_a_killed_host() {
     assert_eq!(world.run("recover").ended, "exit 0");
 }
 
+// host.cleanup-uncancelled
 #[test]
 fn the_machine_of_a_cancelled_build_is_cleaned_up_by_what_is_there_for_that() {
     let template = r#"{

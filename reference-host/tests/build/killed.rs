@@ -36,6 +36,7 @@ fn write(world: &World, pipe: &str, text: &str) -> std::fs::File {
     pipe
 }
 
+// host.others-go-on
 #[test]
 fn a_killed_provisioner_is_named_with_call_and_signal_and_other_builds_go_on() {
     let world = half_way();
@@ -48,6 +49,7 @@ fn a_killed_provisioner_is_named_with_call_and_signal_and_other_builds_go_on() {
     assert_eq!(world.read("note.txt"), "hello\n");
 }
 
+// host.others-go-on
 #[test]
 fn the_next_build_has_a_fresh_process() {
     let world = half_way();
@@ -70,6 +72,7 @@ fn a_killed_communicator_is_named() {
     assert_snapshot!(run.said().by_build());
 }
 
+// host.names-broken-plugin
 #[test]
 fn a_killed_builder_is_named() {
     let world = half_way();
@@ -93,6 +96,7 @@ fn a_builder_killed_while_it_makes_its_file_is_named() {
     assert!(!world.path("out/copy.txt").exists());
 }
 
+// host.names-broken-plugin
 #[test]
 fn the_last_words_of_a_killed_plugin_are_told() {
     let world = World::with(&[FILE, NULL, LOCAL]).talkative(SHELL, "[INFO] about to break").pipe("never");

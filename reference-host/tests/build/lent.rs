@@ -9,11 +9,13 @@ fn world() -> World {
     World::with(&[STAGE])
 }
 
+// host.services-end, host.key-pair-private
 #[test]
 fn a_run_is_lent_everything_and_gives_it_back() {
     assert_snapshot!(world().run("stage lent"));
 }
 
+// host.cache-exclusive
 #[test]
 fn a_key_of_the_cache_is_held_by_one_host_at_a_time() {
     let world = world();
@@ -41,6 +43,7 @@ fn a_lease_ends_with_a_host_that_is_killed() {
     assert!(said.stdout.contains("taken: "), "{said}");
 }
 
+// host.services-end
 #[test]
 fn a_lease_ends_with_a_plugin_that_is_killed() {
     let world = world();
@@ -51,6 +54,7 @@ fn a_lease_ends_with_a_plugin_that_is_killed() {
     assert_eq!(world.run("stage take").ended, "exit 0");
 }
 
+// host.services-cancel
 #[test]
 fn who_waits_for_a_lease_can_be_interrupted() {
     let world = world();
@@ -66,6 +70,7 @@ fn who_waits_for_a_lease_can_be_interrupted() {
     holder.said();
 }
 
+// host.temp-dir-ledger
 #[test]
 fn a_directory_that_was_lent_goes_with_the_run_or_is_recovered() {
     let world = world();

@@ -33,12 +33,14 @@ fn leaky() -> World {
     World::with_all().template(LEAKY).variable("PASSWORD", SECRET).variable("HARMLESS", "harmless")
 }
 
+// host.ui-masks
 #[test]
 fn secrets_are_masked_and_not_inherited() {
     let world = leaky();
     assert_snapshot!(world.run("build template.json"));
 }
 
+// host.ui-masks
 #[test]
 fn no_secret_that_a_plugin_logs_is_shown() {
     let script = format!("#!/bin/sh\necho 'plain {SECRET}'\necho 'encoded {IN_BASE64}' >&2\nexit 1\n");
@@ -55,6 +57,7 @@ fn no_secret_that_a_plugin_logs_is_shown() {
     }
 }
 
+// host.clean-environment
 #[test]
 fn no_plugin_has_a_secret_in_its_environment() {
     let script = "#!/bin/sh\nenv > environment\nexit 1\n";

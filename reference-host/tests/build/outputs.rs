@@ -29,6 +29,7 @@ fn two_builds_run_side_by_side_with_provisioners() {
     assert_eq!((world.read("note.txt"), world.read("made.txt")), ("hello\n".to_owned(), "made\n".to_owned()));
 }
 
+// host.services-of-open
 #[test]
 fn two_machines_run_at_the_same_time() {
     // Each waits for the other: one after the other they would wait for ever.
@@ -46,6 +47,7 @@ fn two_machines_run_at_the_same_time() {
     assert_snapshot!(world.run("build template.json").by_build());
 }
 
+// host.resolves-before-prepare
 #[test]
 fn variables_are_given_on_the_command_line() {
     let world = World::with(&[FILE]).template(TWO);
@@ -68,6 +70,7 @@ fn a_warning_is_shown_and_the_build_goes_on() {
     assert!(said.stderr.contains("scripts run without their variables"), "{said}");
 }
 
+// host.validates-without-running
 #[test]
 fn a_template_is_validated_and_nothing_is_made() {
     let world = World::with_all().template(TWO);

@@ -76,6 +76,7 @@ fn a_pause_comes_before() {
     assert_snapshot!(said);
 }
 
+// host.needs-communicator
 #[test]
 fn a_provisioner_without_a_machine_is_refused() {
     let world = World::with_all().template(
@@ -84,6 +85,7 @@ fn a_provisioner_without_a_machine_is_refused() {
     assert_snapshot!(world.run("build template.json"));
 }
 
+// host.needs-communicator
 #[test]
 fn a_builder_without_a_machine_cannot_provision() {
     let world = World::with_all().template(
@@ -114,6 +116,7 @@ fn staged(options: &str) -> World {
     World::with(&[STAGE]).template(&template)
 }
 
+// host.expects-provisioning
 #[test]
 fn a_builder_that_never_has_its_machine_provisioned_has_failed() {
     assert_snapshot!(staged(r#""provisions": 0"#).run("build template.json"));
@@ -122,6 +125,7 @@ fn a_builder_that_never_has_its_machine_provisioned_has_failed() {
     assert_eq!(said.ended, "exit 1", "also where there is nothing to do: {said}");
 }
 
+// host.expects-provisioning
 #[test]
 fn a_builder_that_goes_on_when_provisioning_has_failed_has_failed() {
     let world = staged(r#""careless": true"#);
@@ -131,11 +135,13 @@ fn a_builder_that_goes_on_when_provisioning_has_failed_has_failed() {
     assert!(!world.path("made.txt").exists(), "nobody wants what a failed build has made");
 }
 
+// host.provisions-once
 #[test]
 fn a_machine_is_provisioned_once() {
     assert_snapshot!(staged(r#""provisions": 2"#).run("build template.json"));
 }
 
+// host.generated-data
 #[test]
 fn generated_data_that_is_no_object_is_the_builders_fault() {
     assert_snapshot!(staged(r#""claims": ["a list"]"#).run("build template.json"));

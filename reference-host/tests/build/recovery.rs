@@ -142,6 +142,7 @@ fn a_host_killed_at_any_step_of_a_machine_leaves_nothing_after_recovery() {
     }
 }
 
+// host.recover-at-once
 #[test]
 fn a_builder_killed_at_any_step_leaves_nothing_and_needs_no_help() {
     for step in Step::OF_FILE {
@@ -212,6 +213,7 @@ fn a_run_is_recovered_by_its_name_and_others_stay() {
     nothing_is_left(&world, Step::Drafted);
 }
 
+// host.ledger-one-owner
 #[test]
 fn a_living_host_is_left_alone() {
     let world = of_a_machine();
@@ -232,6 +234,7 @@ const WITH_A_SECRET: &str = r#"{
   "builders": [{"type": "file", "source": "{{user `where`}}", "target": "out/note.txt"}]
 }"#;
 
+// host.ledger-private
 #[test]
 fn values_of_the_command_line_are_not_on_disk_and_are_asked_for() {
     let build = "build -var where=never -var word=open-sesame template.json";
@@ -279,6 +282,7 @@ fn a_template_that_is_gone_or_changed_is_named_and_nothing_is_lost() {
     nothing_is_left(&world, Step::Drafted);
 }
 
+// host.recover-keeps
 #[test]
 fn what_cannot_be_removed_stays_in_the_ledger() {
     let world = crashed(WAITING, "build template.json");
@@ -301,6 +305,27 @@ fn what_data_sources_yield_is_looked_up_again() {
       "builders": [{"type": "file", "name": "note", "source": "{{data `e` `/text`}}", "target": "out/note.txt"}]
     }"#;
     let world = crashed_in(World::with(&[FILE, STAGE]), template, "build template.json");
+    assert_eq!(world.run("recover").ended, "exit 0");
+    nothing_is_left(&world, Step::Drafted);
+}
+
+// host.recover-after-death
+#[test]
+fn what_a_living_process_has_made_is_left_to_it() {
+    let world = World::with(&[FILE]).pipe("never").template(WAITING);
+    let run = world.start("build template.json");
+    until("the draft is there", || Step::Drafted.is_seen(&world) || run.has_ended());
+    let plugin = world.process(FILE);
+    plugin.signal(Signal::STOP);
+    run.signal(Signal::KILL);
+    run.said();
+    let said = world.run("recover");
+    assert_eq!(said.ended, "exit 1", "{said}");
+    assert!(said.stdout.contains("still runs: it may be cleaning up itself"), "{said}");
+    assert!(!said.stdout.contains("Recovering"), "{said}");
+    assert!(Step::Drafted.is_seen(&world));
+    assert_eq!(world.ledger().len(), 1);
+    plugin.kill();
     assert_eq!(world.run("recover").ended, "exit 0");
     nothing_is_left(&world, Step::Drafted);
 }

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::{FILE, World};
+use crate::rig::{FILE, LOCAL, NULL, World};
 
 const ONE_BUILD: &str = r#"{"builders": [{"type": "odd"}]}"#;
 
@@ -15,6 +15,7 @@ fn odd(script: &str) -> String {
         .to_string()
 }
 
+// host.checks-schema-first
 #[test]
 fn all_problems_of_all_builds_are_told_at_once() {
     let template = r#"{
@@ -32,6 +33,7 @@ fn all_problems_of_all_builds_are_told_at_once() {
     assert!(!world.path("good.txt").exists());
 }
 
+// host.checks-schema-first
 #[test]
 fn what_only_the_component_can_know_is_told_for_all_builds() {
     let template = r#"{
@@ -105,4 +107,18 @@ fn a_plugin_that_never_attaches_meets_the_interrupt() {
     world.until_written("up");
     run.signal(rustix::process::Signal::INT);
     assert_snapshot!(run.said());
+}
+
+// host.refuses-unknown-members
+#[test]
+fn an_answer_that_nobody_filled_in_is_told_with_plugin_component_call_and_field() {
+    let template = r#"{"builders": [{"type": "null", "communicator": "local"}], "provisioners": [{"type": "green", "name": "x"}]}"#;
+    let world = World::with(&[NULL, LOCAL])
+        .faulty("packer-provisioner-green", "forgotten-outcome")
+        .template(template);
+    let said = world.run("build template.json");
+    assert_eq!(said.ended, "exit 1", "{said}");
+    let told = "provisioner green: plugin packer-provisioner-green: `Provision.run` answered against the protocol: \
+                `outcome` is unset";
+    assert!(said.stdout.contains(told), "{said}");
 }

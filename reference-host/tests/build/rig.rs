@@ -97,6 +97,20 @@ impl World {
         self.pipe("cut").script(STAGE, &text)
     }
 
+    /// The same, where the host hears one word in the place of another that is as long.
+    pub(crate) fn misheard(self, said: &str, heard: &str) -> Self {
+        assert_eq!(said.len(), heard.len(), "a message keeps its length");
+        let (real, cut) = (programs::plugin(STAGE), self.path("cut"));
+        let text = format!("#!/bin/sh\nexec {} unplugged {} {said} {heard}\n", real.display(), cut.display());
+        self.pipe("cut").script(STAGE, &text)
+    }
+
+    /// The same with a plugin that makes this mistake of `faulty`, and all of whose components are `green`.
+    pub(crate) fn faulty(self, name: &str, mistake: &str) -> Self {
+        let text = format!("#!/bin/sh\nexec {} {mistake}\n", programs::plugin("faulty").display());
+        self.script(name, &text)
+    }
+
     /// How often the host has called a method of an interface in the plugin of [`World::unplugged`].
     pub(crate) fn calls(&self, interface: u64, method: u16) -> usize {
         let heard = fs::read(self.path("cut.heard")).unwrap();

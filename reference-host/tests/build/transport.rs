@@ -15,6 +15,7 @@ fn dialled(world: &World) -> String {
     world.read("dialled")
 }
 
+// host.tcp-is-opt-in
 #[test]
 fn plugins_dial_a_port_of_the_range_where_the_user_asks_for_it() {
     let world = world()
@@ -26,6 +27,7 @@ fn plugins_dial_a_port_of_the_range_where_the_user_asks_for_it() {
     assert!((20_000..=60_000).contains(&port), "{port}");
 }
 
+// host.tcp-is-opt-in
 #[test]
 fn ports_alone_ask_for_nothing() {
     let dialled = dialled(&world().variable("PACKER_PLUGIN_MIN_PORT", "20000"));

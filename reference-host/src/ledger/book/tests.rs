@@ -37,6 +37,7 @@ fn ours(ledger: &Path, run: &str) -> Box<Book> {
     }
 }
 
+// host.ledger-one-owner
 #[test]
 fn what_a_dead_host_wrote_is_read_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
@@ -55,6 +56,7 @@ fn what_a_dead_host_wrote_is_read_as_it_was() {
     assert_ne!(book.add(thing("c")).unwrap(), kept);
 }
 
+// host.ledger-private
 #[test]
 fn nobody_else_can_read_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -122,5 +124,17 @@ fn an_entry_that_cannot_be_written_is_not_there() {
     fs::remove_dir_all(folder.path().join("r")).unwrap();
     let refused = book.add(thing("a")).unwrap_err();
     assert_eq!(refused.what, "written");
+    assert!(book.entries().is_empty());
+}
+
+// host.ledger-durable
+#[test]
+fn an_entry_that_cannot_be_synced_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut book = Book::begin(folder.path(), record("r")).unwrap();
+    // A device that takes every byte, and cannot be synced.
+    std::os::unix::fs::symlink("/dev/null", folder.path().join("r/.0.json")).unwrap();
+    let refused = book.add(thing("a")).unwrap_err();
+    assert_eq!((refused.what, refused.why.kind()), ("written", io::ErrorKind::InvalidInput));
     assert!(book.entries().is_empty());
 }

@@ -168,6 +168,7 @@ mod tests {
         Arc::default()
     }
 
+    // host.cache-exclusive
     #[tokio::test]
     async fn one_writes_or_many_read() {
         let queue = queue();
@@ -186,6 +187,7 @@ mod tests {
         let _another_key = first.turn("other", false).await.unwrap();
     }
 
+    // host.cache-second-lease
     #[tokio::test]
     async fn a_run_has_one_lease_at_a_time() {
         let run = Caller::new(queue(), None);
@@ -195,6 +197,7 @@ mod tests {
         run.turn("b", true).await.unwrap();
     }
 
+    // host.cache-circle
     #[tokio::test]
     async fn who_is_called_does_not_wait_for_its_caller() {
         let queue = queue();
@@ -209,6 +212,7 @@ mod tests {
     }
 
     /// A has 1 and waits for its provisioner, which waits for 2; B has 2 and waits for its own, which asks for 1.
+    // host.cache-circle
     #[tokio::test]
     async fn a_circle_over_two_builds_is_refused_to_who_would_close_it() {
         let queue = queue();

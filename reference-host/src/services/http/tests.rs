@@ -34,6 +34,7 @@ async fn ask(server: &Server, request: &str) -> (String, String) {
     (head.to_lowercase(), body.to_owned())
 }
 
+// host.serve-read-only
 #[tokio::test]
 async fn files_are_read_and_nothing_else() {
     let folder = folder();
@@ -54,6 +55,7 @@ async fn files_are_read_and_nothing_else() {
     server.end().await;
 }
 
+// host.serve-read-only
 #[tokio::test]
 async fn no_way_leads_out_of_the_directory() {
     let folder = folder();
