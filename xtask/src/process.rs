@@ -68,17 +68,16 @@ pub(crate) fn shown<A: AsRef<OsStr>>(
     Err(ProcessError::Failed { command: shown_command(&name, arguments), status, stderr })
 }
 
-/// Runs a program to its end in `directory`, and gives what it printed, however it ended.
+/// Runs a program to its end in `directory`, and gives its status and what it printed, however it ended.
 pub(crate) fn whatever<A: AsRef<OsStr>>(
     program: &Path,
     arguments: &[A],
     directory: &Path,
-) -> Result<Vec<u8>, ProcessError> {
+) -> Result<std::process::Output, ProcessError> {
     let name = program.display().to_string();
     let mut command = command(&name);
     command.args(arguments).current_dir(directory).env_remove("PWD");
-    let answer = speak(&mut command, &[]).map_err(|error| explain(error, &name, directory))?;
-    Ok(answer.stdout)
+    speak(&mut command, &[]).map_err(|error| explain(error, &name, directory))
 }
 
 /// A program that runs and prints nothing; dropped, it is ended.

@@ -145,19 +145,24 @@ impl Plugin {
 
     /// What was no pass, a line each.
     fn tried(&self, programs: &Path, jobs: &str, checks: &[String]) -> miette::Result<Vec<String>> {
-        let mut arguments: Vec<OsString> =
-            ["--format", "json", "--jobs", jobs, "--scenario"].map(OsString::from).to_vec();
+        let mut arguments: Vec<OsString> = ["--format", "json", "--jobs", jobs].map(OsString::from).to_vec();
         arguments.extend(checks.iter().flat_map(|check| ["--only".into(), check.into()]));
-        arguments.extend([self.scenario.clone().into(), programs.join(&self.name).into()]);
+        arguments.extend([
+            "--scenario".into(),
+            self.scenario.clone().into(),
+            programs.join(&self.name).into(),
+        ]);
         let said = process::whatever(&programs.join("conformance"), &arguments, programs)?;
-        let report: Value = serde_json::from_slice(&said)
-            .into_diagnostic()
-            .wrap_err_with(|| format!("the suite made no report on {}", self.name))?;
+        let report: Value = serde_json::from_slice(&said.stdout).into_diagnostic().wrap_err_with(|| {
+            let words = String::from_utf8_lossy(&said.stderr);
+            format!("the suite made no report on {}, {}: {}", self.name, said.status, words.trim())
+        })?;
         let results = report["results"].as_array().map(Vec::as_slice).unwrap_or_default();
         if results.is_empty() {
             miette::bail!("the report on {} has no results", self.name);
         }
-        let strays = results.iter().filter(|result| !is_fine(result));
+        let wanted = results.iter().filter(|result| checks.is_empty() || result["status"] != "skipped");
+        let strays = wanted.filter(|result| !is_fine(result));
         Ok(strays.map(|result| format!("{}: {}", self.name, told(result))).collect())
     }
 }
