@@ -2,6 +2,7 @@
 //!
 //! Without one nothing is run, since a run may cost money. The format is TOML, its shape `scenario.schema.json`.
 
+mod below;
 mod key;
 mod mistakes;
 mod sense;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use crate::components::Kind;
 
+pub use below::Relative;
 pub use key::Key;
 
 /// What a plugin's components do when they are run.
@@ -84,6 +86,8 @@ pub struct Part {
     /// Configurations that are taken, of which `prepare` warns, each with the place that it warns of.
     #[serde(default)]
     pub warns: Vec<Told>,
+    /// One whose paths are relative, with what its run reads and makes.
+    pub relative: Option<Relative>,
     /// What a run of `run` says in this order, among other things.
     #[serde(default)]
     pub says: Vec<String>,

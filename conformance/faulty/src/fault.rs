@@ -302,6 +302,12 @@ faults! {
         /// It refuses what it only had to warn of.
         WarningIsError,
     }
+    "prepare.relative-paths" {
+        /// It takes a relative path from its own working directory.
+        RelativeToItsCwd,
+        /// It takes a relative path from the directory of the template.
+        RelativeToTheTemplate,
+    }
     "prepare.diagnostic-paths" {
         /// The paths of all its diagnostics are empty.
         EmptyPaths,

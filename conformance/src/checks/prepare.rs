@@ -1,6 +1,7 @@
 //! Prepare.
 
 mod pure;
+mod relative;
 mod told;
 mod twice;
 
@@ -135,6 +136,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["warning-is-error"],
         lasts: MOMENT,
         run: |rig| Box::pin(told::warnings_not_fatal(rig)),
+    },
+    Check {
+        id: "prepare.relative-paths",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "takes relative paths from the host's directory",
+        why: "A plugin is started anywhere; what a user calls `out.img` is meant from where the host was called.",
+        seen: "The configuration of which the scenario says that its paths are relative is run with a `workingDir` that is neither the plugin's own directory nor the template's: what is to be read lies there, and what is made is looked for in all three.",
+        budgets: &[],
+        mutants: &["relative-to-its-cwd", "relative-to-the-template"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(relative::relative_paths(rig)),
     },
 ];
 

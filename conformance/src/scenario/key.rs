@@ -28,6 +28,8 @@ pub enum Key {
     Secret,
     /// Nothing is warned of.
     Warns,
+    /// No path of this machine is in its configurations.
+    Relative,
     /// Nothing is said, or not always in one order.
     Says,
     /// Nothing is ever made outside of the machine that is lent.
@@ -55,6 +57,7 @@ impl Key {
             Self::Integer => "integer",
             Self::Secret => "secret",
             Self::Warns => "warns",
+            Self::Relative => "relative",
             Self::Says => "says",
             Self::Clean => "clean",
             Self::Leaves => "leaves",
@@ -99,6 +102,7 @@ impl Part {
             Key::Integer => self.integer.is_some(),
             Key::Secret => self.secret.is_some(),
             Key::Warns => !self.warns.is_empty(),
+            Key::Relative => self.relative.is_some(),
             Key::Says => !self.says.is_empty(),
             Key::Clean => self.clean.is_some(),
             Key::Leaves => self.leaves.is_some(),

@@ -76,6 +76,7 @@ fn known<'a>(schema: &'a Value, place: &str) -> Vec<&'a str> {
         [_, _] => &schema["$defs"]["Part"],
         [.., "input"] => &schema["$defs"]["Input"],
         [.., "machine", _] => &schema["$defs"]["Answered"],
+        [.., "relative"] => &schema["$defs"]["Relative"],
         [.., "ends", _] => &schema["$defs"]["End"],
         _ => &schema["$defs"]["Told"],
     };

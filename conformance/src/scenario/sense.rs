@@ -16,6 +16,7 @@ impl Part {
             self.missing(kind),
             self.not_without(kind),
             self.unmarked(serve),
+            self.astray(),
         ]
         .concat()
     }
@@ -37,6 +38,7 @@ impl Part {
             ("much", self.much.is_some(), prepares),
             ("invalid", !self.invalid.is_empty(), prepares),
             ("warns", !self.warns.is_empty(), prepares),
+            ("relative", self.relative.is_some(), prepares),
             ("artifact", self.artifact.is_some(), has_artifact),
             ("states", !self.states.is_empty(), has_artifact),
             ("input", self.input.is_some(), kind == Kind::PostProcessor),
@@ -57,7 +59,9 @@ impl Part {
 
     /// A configuration is a table.
     fn no_tables(&self, kind: Kind) -> Vec<String> {
+        let relative = self.relative.as_ref().map(|relative| relative.config.clone());
         let configs = [
+            ("relative", &relative),
             ("run", &self.run),
             ("slow", &self.slow),
             ("fails", &self.fails),

@@ -19,13 +19,8 @@ impl Stage {
     /// Makes the files and lends the artifact.
     pub(super) fn lend_artifact(self: &Rc<Self>) -> std::io::Result<artifact::Client> {
         let input = self.part.input.clone().unwrap_or_else(Input::plain);
-        let mut files = Vec::new();
-        for (name, content) in &input.files {
-            let path = self.directory.join(name);
-            std::fs::create_dir_all(path.parent().unwrap_or(&self.directory))?;
-            std::fs::write(&path, self.filled_text(content))?;
-            files.push(path.display().to_string());
-        }
+        self.lay(&input.files)?;
+        let files = input.files.keys().map(|name| self.directory.join(name).display().to_string()).collect();
         Ok(capnp_rpc::new_client(Artifact { stage: self.clone(), lane: self.lane(), input, files }))
     }
 

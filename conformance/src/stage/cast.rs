@@ -277,7 +277,7 @@ impl Actor {
         match &self.offer {
             Offer::Prepares(preparer) => {
                 let config = stage.filled(config);
-                preparer.prepared(rig, session, &config, &stage.directory).await.map(Some)
+                preparer.prepared(rig, session, &config, stage.setting()).await.map(Some)
             }
             Offer::Hook(_) | Offer::Command(_) => Ok(None),
         }

@@ -16,7 +16,7 @@ mod server;
 mod stream;
 mod ui;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -29,6 +29,7 @@ use tokio::sync::watch;
 use crate::check::Stop;
 use crate::rig::Rig;
 use crate::scenario::Part;
+use crate::talk::Setting;
 use received::Received;
 
 pub(crate) use borrowed::{RAN, Use};
@@ -95,6 +96,8 @@ pub(crate) struct Stage {
     pub(crate) received: RefCell<Received>,
     /// A fresh directory of this run.
     pub(crate) directory: PathBuf,
+    /// The directory of the template, where it is another one.
+    pub(crate) template: OnceCell<PathBuf>,
     pub(crate) part: Part,
     /// How long a communicator of the plugin's may take to tell about itself.
     info_within: Duration,
@@ -138,6 +141,7 @@ impl Stage {
             files: RefCell::new(files),
             received: RefCell::default(),
             directory,
+            template: OnceCell::new(),
             part: part.clone(),
             info_within: rig.stretch(info_within(part)),
             kept: RefCell::default(),
@@ -167,6 +171,21 @@ impl Stage {
             .replace("${secret}", SECRET)
             .replace("${server}", &self.addresses.0)
             .replace("${deaf}", &self.addresses.1)
+    }
+
+    /// Where and how the component is used.
+    pub(crate) fn setting(&self) -> Setting<'_> {
+        Setting { directory: &self.directory, template: self.template.get().unwrap_or(&self.directory) }
+    }
+
+    /// Makes files in its directory: names and texts.
+    pub(crate) fn lay(&self, files: &BTreeMap<String, String>) -> std::io::Result<()> {
+        for (name, text) in files {
+            let path = self.directory.join(name);
+            std::fs::create_dir_all(path.parent().unwrap_or(&self.directory))?;
+            std::fs::write(&path, self.filled_text(text))?;
+        }
+        Ok(())
     }
 
     /// Asks the work to stop.

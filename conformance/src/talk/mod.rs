@@ -10,4 +10,4 @@ pub(crate) mod shape;
 pub(crate) use config::{Sample, Schema};
 pub(crate) use diagnostic::Diagnostic;
 pub(crate) use foreign::{foreign, foreign_component, foreign_severity, foreign_wish};
-pub(crate) use prepare::{Answer, Object, Prepared, Preparer, Wish, preparers};
+pub(crate) use prepare::{Answer, Object, Prepared, Preparer, Setting, Wish, preparers};

@@ -89,6 +89,15 @@ impl Wish {
     }
 }
 
+/// Where and how a component is used in a run, as its context says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting<'a> {
+    /// The working directory of the host.
+    pub(crate) directory: &'a Path,
+    /// The directory of the template.
+    pub(crate) template: &'a Path,
+}
+
 /// What came of calling `prepare`.
 #[derive(Clone)]
 pub(crate) enum Answer {
@@ -177,7 +186,8 @@ impl Preparer {
 
     /// Calls `prepare` with any bytes as the configuration.
     pub(crate) async fn prepare(&self, rig: &Rig, config: &[u8]) -> Answer {
-        answer(rig, self.call(config, &rig.places().work, "", Wish::Cleanup)).await
+        let work = &rig.places().work;
+        answer(rig, self.call(config, Setting { directory: work, template: work }, "", Wish::Cleanup)).await
     }
 
     /// Calls `prepare` with many configurations, several at once, and answers in their order.
@@ -200,10 +210,9 @@ impl Preparer {
         rig: &Rig,
         session: &Attached,
         config: &Value,
-        directory: &Path,
+        used: Setting<'_>,
     ) -> Result<Object, Stop> {
-        let answer =
-            answer(rig, self.call(config.to_string().as_bytes(), directory, "run", Wish::Cleanup)).await;
+        let answer = self.prepare_by(rig, config, used, Wish::Cleanup).await;
         if let Some(object) = answer.given().and_then(|prepared| prepared.object.clone()) {
             return Ok(object);
         }
@@ -214,9 +223,16 @@ impl Preparer {
         session.plugin.lacks(expected, answer.told())
     }
 
-    /// The same by a context that wishes for something else where a build fails; what nobody knows may be refused.
-    pub(crate) async fn prepare_by(&self, rig: &Rig, config: &Value, directory: &Path, wish: Wish) -> Answer {
-        answer(rig, self.call(config.to_string().as_bytes(), directory, "run", wish)).await
+    /// The same for a run, whatever is answered, by a context that may wish for something else where a build fails; what
+    /// nobody knows may be refused.
+    pub(crate) async fn prepare_by(
+        &self,
+        rig: &Rig,
+        config: &Value,
+        used: Setting<'_>,
+        wish: Wish,
+    ) -> Answer {
+        answer(rig, self.call(config.to_string().as_bytes(), used, "run", wish)).await
     }
 
     /// The capability without its type, and the id of its interface.
@@ -231,7 +247,7 @@ impl Preparer {
         }
     }
 
-    fn call(&self, config: &[u8], directory: &Path, run: &str, wish: Wish) -> Call {
+    fn call(&self, config: &[u8], used: Setting<'_>, run: &str, wish: Wish) -> Call {
         macro_rules! call {
             ($client:expr, $object:ident, $has:ident, $take:ident) => {{
                 let mut request = $client.prepare_request();
@@ -240,11 +256,11 @@ impl Preparer {
                 let filled = match wish {
                     Wish::Cleanup | Wish::Abort | Wish::Ask | Wish::Unset => {
                         let mut context = params.init_context();
-                        fill(context.reborrow(), directory, run);
+                        used.fill(context.reborrow(), run);
                         context.set_on_error(wish.known());
                         Ok(())
                     }
-                    Wish::Unknown => foreign_wish(|context| fill(context, directory, run))
+                    Wish::Unknown => foreign_wish(|context| used.fill(context, run))
                         .and_then(|context| params.set_context(context.get_root()?)),
                 };
                 let answer = request.send().promise;
@@ -278,6 +294,13 @@ async fn answer(rig: &Rig, call: Call) -> Answer {
         Ok(Ok(prepared)) => Answer::Given(prepared),
         Ok(Err(error)) => Answer::Threw(error.extra),
         Err(_) => Answer::Silent,
+    }
+}
+
+impl Setting<'_> {
+    fn fill(self, mut context: context::Builder<'_>, run: &str) {
+        fill(context.reborrow(), self.directory, run);
+        context.set_template_dir(self.template.display().to_string());
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::Write,
     net::UdpSocket,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use packwire_schema::work_capnp::context::{self, OnError};
@@ -75,6 +75,7 @@ pub(super) fn read(green: Green, text: &[u8], context: context::Reader<'_>) -> R
     let verdict = match Config::read(&keys::taken(fault, text)) {
         Ok(mut config) => {
             config.half = half(fault, context);
+            config.file = config.file.map(|file| placed(fault, &file, context)).transpose()?;
             Verdict { problems: config.remarks(), config: Some(config) }
         }
         Err(problems) => Verdict { config: None, problems },
@@ -93,6 +94,16 @@ fn half(fault: Option<Fault>, context: context::Reader<'_>) -> Half {
         Err(_) if fault == Some(Fault::UnknownWishAsAbort) => Half::Stays,
         Ok(_) | Err(_) => Half::Goes,
     }
+}
+
+/// The path of a file that a configuration names.
+fn placed(fault: Option<Fault>, file: &str, context: context::Reader<'_>) -> Result<String, capnp::Error> {
+    let directory = match fault {
+        Some(Fault::RelativeToItsCwd) => return Ok(file.to_owned()),
+        Some(Fault::RelativeToTheTemplate) => context.get_template_dir()?,
+        _ => context.get_working_dir()?,
+    };
+    Ok(Path::new(directory.to_str()?).join(file).display().to_string())
 }
 
 /// The configuration of a run: that which was prepared, except where that is the fault.

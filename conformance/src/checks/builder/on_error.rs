@@ -90,7 +90,7 @@ async fn begin(
     wish: Wish,
 ) -> Result<Option<Running>, Stop> {
     let Offer::Prepares(preparer) = &actor.offer else { return Ok(None) };
-    let answer = preparer.prepare_by(rig, &stage.filled(&actor.good()), &stage.directory, wish).await;
+    let answer = preparer.prepare_by(rig, &stage.filled(&actor.good()), stage.setting(), wish).await;
     match answer.given().and_then(|prepared| prepared.object.clone()) {
         Some(object) => {
             object.start(rig, stage).map(Some).map_err(|error| Stop::rig("a run cannot begin", error))

@@ -170,7 +170,7 @@ async fn unknown_wish(rig: &Rig, cast: &Cast, actor: &Actor) -> Result<bool, Sto
     let stage = actor.stage(rig)?;
     stage.provisioning.set(HookAnswer::Failed);
     let config = stage.filled(&actor.good());
-    let answer = preparer.prepare_by(rig, &config, &stage.directory, Wish::Unknown).await;
+    let answer = preparer.prepare_by(rig, &config, stage.setting(), Wish::Unknown).await;
     let Some(object) = answer.given().and_then(|prepared| prepared.object.clone()) else {
         let promise = "refuses an `onError` that it does not know, or takes it for `cleanup`";
         cast.saw(actor, promise, answer.refuses(), answer.told());
