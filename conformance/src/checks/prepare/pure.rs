@@ -101,3 +101,26 @@ fn sockets(session: &Attached) -> Seen {
         told.map(|socket| (socket.inode.to_string(), format!("{} to {:?}", socket.family, socket.remote)));
     held.chain(told).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Seen, new};
+
+    fn seen<const N: usize>(all: [(&str, &str); N]) -> Seen {
+        all.map(|(id, told)| (id.to_owned(), told.to_owned())).into()
+    }
+
+    #[test]
+    fn what_was_held_before_a_table_told_of_it_is_not_new() {
+        let before = seen([("7", ""), ("8", "tcp to \"one\"")]);
+        let after = seen([("7", "tcp to \"two\""), ("8", "tcp to \"one\"")]);
+        assert_eq!(new(&before, &after), Vec::<&String>::new());
+    }
+
+    #[test]
+    fn what_takes_the_place_of_another_like_it_is_not_new_and_all_else_is_told_once() {
+        let before = seen([("7", "tcp to \"one\"")]);
+        let after = seen([("8", "tcp to \"one\""), ("9", "tcp to \"two\""), ("10", "tcp to \"two\"")]);
+        assert_eq!(new(&before, &after), ["tcp to \"two\""]);
+    }
+}
