@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::components::Kind;
 
-pub use below::Relative;
+pub use below::{Existing, Relative};
 pub use key::Key;
 
 /// What a plugin's components do when they are run.
@@ -88,6 +88,8 @@ pub struct Part {
     pub warns: Vec<Told>,
     /// One whose paths are relative, with what its run reads and makes.
     pub relative: Option<Relative>,
+    /// Builders: one that allows to replace nothing, with what its run makes.
+    pub existing: Option<Existing>,
     /// What a run of `run` says in this order, among other things.
     #[serde(default)]
     pub says: Vec<String>,

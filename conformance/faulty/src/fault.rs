@@ -499,6 +499,14 @@ faults! {
         /// It answers an artifact although the provisioning failed.
         SuccessAfterHookFailure,
     }
+    "builder.existing-target" {
+        /// It replaces what is where its file is to go.
+        ReplacesUnasked,
+        /// It fails where its file is there already, and removes that.
+        RemovesWhatExists,
+        /// It fails there also where it is allowed to replace.
+        IgnoresForce,
+    }
     "builder.cleanup-hook" {
         /// It does not call the hook to clean up.
         SkipsCleanupHook,

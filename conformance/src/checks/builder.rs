@@ -1,6 +1,7 @@
 //! Builders.
 
 mod data;
+mod existing;
 mod machine;
 mod on_error;
 
@@ -64,6 +65,18 @@ pub(super) const CHECKS: &[Check] = &[
         mutants: &["skips-cleanup-hook"],
         lasts: MOMENT,
         run: |rig| Box::pin(cleanup_hook(rig)),
+    },
+    Check {
+        id: "builder.existing-target",
+        level: Level::Must,
+        class: Class::Scenario,
+        title: "replaces only what it may",
+        why: "What lies where a build is to go may be the image of last week, and the only one.",
+        seen: "The build of which the scenario says what it makes runs three times in one directory, the third time with `force`; what it has made is looked at after each.",
+        budgets: &[],
+        mutants: &["replaces-unasked", "removes-what-exists", "ignores-force"],
+        lasts: MOMENT,
+        run: |rig| Box::pin(existing::existing_target(rig)),
     },
     machine::CLEANUP,
     machine::CLOSE,

@@ -23,11 +23,22 @@ pub struct Relative {
     pub makes: Vec<String>,
 }
 
+/// A configuration of a builder, and what its run makes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Existing {
+    /// The configuration, which does not allow to replace what is there.
+    pub config: Value,
+    /// The name below `${work}` of what its run makes.
+    pub target: String,
+}
+
 impl Part {
     /// What is no name there, and what names nothing.
     pub(super) fn astray(&self) -> Vec<String> {
         let relative = self.relative.iter().flat_map(|it| it.reads.keys().chain(&it.makes));
-        let names = relative.map(|name| ("relative", name));
+        let existing = self.existing.iter().map(|existing| ("existing", &existing.target));
+        let names = relative.map(|name| ("relative", name)).chain(existing);
         let wrong = names.filter(|(_, name)| !is_below(name));
         let told = |(key, name)| format!("`{key}` names {name:?}, which is no name below `${{work}}`");
         let mut told: Vec<String> = wrong.map(told).collect();

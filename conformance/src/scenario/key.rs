@@ -30,6 +30,8 @@ pub enum Key {
     Warns,
     /// No path of this machine is in its configurations.
     Relative,
+    /// What it makes is never there already: it has no name that is chosen for it.
+    Existing,
     /// Nothing is said, or not always in one order.
     Says,
     /// Nothing is ever made outside of the machine that is lent.
@@ -58,6 +60,7 @@ impl Key {
             Self::Secret => "secret",
             Self::Warns => "warns",
             Self::Relative => "relative",
+            Self::Existing => "existing",
             Self::Says => "says",
             Self::Clean => "clean",
             Self::Leaves => "leaves",
@@ -73,6 +76,7 @@ impl Key {
             Self::Says | Self::Clean | Self::Echo => true,
             Self::Fails => kind != Kind::Command,
             Self::Leaves => kind == Kind::Provisioner,
+            Self::Existing => kind == Kind::Builder,
             Self::EchoArguments | Self::Ends => kind == Kind::Command,
             Self::Shell => kind == Kind::Communicator,
             _ => !matches!(kind, Kind::Hook | Kind::Command),
@@ -103,6 +107,7 @@ impl Part {
             Key::Secret => self.secret.is_some(),
             Key::Warns => !self.warns.is_empty(),
             Key::Relative => self.relative.is_some(),
+            Key::Existing => self.existing.is_some(),
             Key::Says => !self.says.is_empty(),
             Key::Clean => self.clean.is_some(),
             Key::Leaves => self.leaves.is_some(),

@@ -77,6 +77,7 @@ fn known<'a>(schema: &'a Value, place: &str) -> Vec<&'a str> {
         [.., "input"] => &schema["$defs"]["Input"],
         [.., "machine", _] => &schema["$defs"]["Answered"],
         [.., "relative"] => &schema["$defs"]["Relative"],
+        [.., "existing"] => &schema["$defs"]["Existing"],
         [.., "ends", _] => &schema["$defs"]["End"],
         _ => &schema["$defs"]["Told"],
     };

@@ -39,6 +39,7 @@ impl Part {
             ("invalid", !self.invalid.is_empty(), prepares),
             ("warns", !self.warns.is_empty(), prepares),
             ("relative", self.relative.is_some(), prepares),
+            ("existing", self.existing.is_some(), kind == Kind::Builder),
             ("artifact", self.artifact.is_some(), has_artifact),
             ("states", !self.states.is_empty(), has_artifact),
             ("input", self.input.is_some(), kind == Kind::PostProcessor),
@@ -60,7 +61,9 @@ impl Part {
     /// A configuration is a table.
     fn no_tables(&self, kind: Kind) -> Vec<String> {
         let relative = self.relative.as_ref().map(|relative| relative.config.clone());
+        let existing = self.existing.as_ref().map(|existing| existing.config.clone());
         let configs = [
+            ("existing", &existing),
             ("relative", &relative),
             ("run", &self.run),
             ("slow", &self.slow),

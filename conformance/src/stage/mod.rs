@@ -96,6 +96,8 @@ pub(crate) struct Stage {
     pub(crate) received: RefCell<Received>,
     /// A fresh directory of this run.
     pub(crate) directory: PathBuf,
+    /// Whether what is there may be replaced.
+    pub(crate) force: Cell<bool>,
     /// The directory of the template, where it is another one.
     pub(crate) template: OnceCell<PathBuf>,
     pub(crate) part: Part,
@@ -115,8 +117,13 @@ pub(crate) struct Stage {
 impl Stage {
     /// A stage for one run of a component; servers are started if its configurations speak of them.
     pub(crate) fn set(rig: &Rig, part: &Part) -> Result<Rc<Self>, Stop> {
+        let directory = rig.fresh_directory();
+        Self::set_in(rig, part, directory.map_err(|error| Stop::rig("a stage cannot be set", error))?)
+    }
+
+    /// The same in a directory that is there.
+    pub(crate) fn set_in(rig: &Rig, part: &Part, directory: PathBuf) -> Result<Rc<Self>, Stop> {
         let failed = |error: std::io::Error| Stop::rig("a stage cannot be set", error);
-        let directory = rig.fresh_directory().map_err(failed)?;
         let serve = rig.scenario().map(|scenario| scenario.serve.clone()).unwrap_or_default();
         let serve = serve.into_iter().map(|(path, text)| (path, text.replace("${text}", TEXT))).collect();
         let addresses = server::start(rig, serve).map_err(failed)?;
@@ -141,6 +148,7 @@ impl Stage {
             files: RefCell::new(files),
             received: RefCell::default(),
             directory,
+            force: Cell::default(),
             template: OnceCell::new(),
             part: part.clone(),
             info_within: rig.stretch(info_within(part)),
@@ -175,7 +183,8 @@ impl Stage {
 
     /// Where and how the component is used.
     pub(crate) fn setting(&self) -> Setting<'_> {
-        Setting { directory: &self.directory, template: self.template.get().unwrap_or(&self.directory) }
+        let template = self.template.get().unwrap_or(&self.directory);
+        Setting { directory: &self.directory, template, force: self.force.get() }
     }
 
     /// Makes files in its directory: names and texts.

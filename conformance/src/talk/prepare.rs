@@ -96,6 +96,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) directory: &'a Path,
     /// The directory of the template.
     pub(crate) template: &'a Path,
+    /// Whether what is there may be replaced.
+    pub(crate) force: bool,
 }
 
 /// What came of calling `prepare`.
@@ -187,7 +189,11 @@ impl Preparer {
     /// Calls `prepare` with any bytes as the configuration.
     pub(crate) async fn prepare(&self, rig: &Rig, config: &[u8]) -> Answer {
         let work = &rig.places().work;
-        answer(rig, self.call(config, Setting { directory: work, template: work }, "", Wish::Cleanup)).await
+        answer(
+            rig,
+            self.call(config, Setting { directory: work, template: work, force: false }, "", Wish::Cleanup),
+        )
+        .await
     }
 
     /// Calls `prepare` with many configurations, several at once, and answers in their order.
@@ -301,6 +307,7 @@ impl Setting<'_> {
     fn fill(self, mut context: context::Builder<'_>, run: &str) {
         fill(context.reborrow(), self.directory, run);
         context.set_template_dir(self.template.display().to_string());
+        context.set_force(self.force);
     }
 }
 

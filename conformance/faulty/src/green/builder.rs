@@ -101,6 +101,9 @@ impl Build {
         let config = self.config();
         let (ui, stop) = (lent.get_ui()?, lent.get_cancellation()?);
         if let Some(path) = &config.file {
+            if let Some(refusal) = self.refusal(path, &config) {
+                return Ok(Ended::Failed(refusal));
+            }
             self.have_made(lent, path, &config).await?;
         }
         match say(self.green, &config, &ui, &stop).await? {
@@ -125,6 +128,23 @@ impl Build {
             call("packer_cleanup_provision").await?;
         }
         Ok(ended)
+    }
+
+    /// Why the file is not made: something is there already, and nobody allows to replace it.
+    fn refusal(&self, path: &str, config: &Config) -> Option<Problem> {
+        let is_there = std::fs::symlink_metadata(path).is_ok();
+        let may = match self.green.manner.fault() {
+            Some(Fault::ReplacesUnasked) => true,
+            Some(Fault::IgnoresForce) => false,
+            _ => config.force,
+        };
+        if !is_there || may {
+            return None;
+        }
+        if self.green.manner.commits(Fault::RemovesWhatExists) {
+            drop(std::fs::remove_file(path));
+        }
+        Some(Problem::at("/file", "it is there already"))
     }
 
     /// The machine, where the configuration asks for one.

@@ -40,6 +40,9 @@ pub(crate) struct Config {
     pub(crate) file: Option<String>,
     #[serde(default)]
     pub(crate) password: Option<String>,
+    /// Whether a file that is there may be replaced.
+    #[serde(skip)]
+    pub(crate) force: bool,
     /// What becomes of the half-made where the work fails.
     #[serde(skip)]
     pub(crate) half: Half,

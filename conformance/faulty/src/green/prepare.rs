@@ -75,6 +75,7 @@ pub(super) fn read(green: Green, text: &[u8], context: context::Reader<'_>) -> R
     let verdict = match Config::read(&keys::taken(fault, text)) {
         Ok(mut config) => {
             config.half = half(fault, context);
+            config.force = context.get_force();
             config.file = config.file.map(|file| placed(fault, &file, context)).transpose()?;
             Verdict { problems: config.remarks(), config: Some(config) }
         }
