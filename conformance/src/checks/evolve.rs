@@ -132,9 +132,8 @@ async fn shaped(rig: &Rig, shapes: &[Shape]) -> Checked {
             // What a default means to a component is its own business; that it answers is not.
             let alike =
                 answer.given().is_some() && (*shape != Shape::Larger || answer.essence() == usual.essence());
-            let end = session.plugin.ended().map(|end| format!("it {end}"));
-            let expected = format!("the {} answers {what}", component.title);
-            session.plugin.saw(expected, alike, end.unwrap_or_else(|| answer.told()));
+            let observed = session.plugin.end_or(answer.given().is_some(), answer.told()).await;
+            session.plugin.saw(format!("the {} answers {what}", component.title), alike, observed);
         }
     }
     Ok(())

@@ -101,10 +101,10 @@ async fn deep_nesting(rig: &Rig) -> Checked {
     for component in preparers(&session)? {
         for (what, config) in [("lists", &lists), ("objects", &objects)] {
             let answer = component.prepare(rig, config.as_bytes()).await;
-            let end = session.plugin.ended().map(|end| format!("it {end}"));
+            let is_given = answer.given().is_some();
+            let observed = session.plugin.end_or(is_given, answer.told()).await;
             let expected = format!("the {} answers {LEVELS} {what} in each other", component.title);
-            let observed = end.unwrap_or_else(|| answer.told());
-            session.plugin.saw(expected, answer.given().is_some(), observed);
+            session.plugin.saw(expected, is_given, observed);
         }
     }
     Ok(())
@@ -177,7 +177,7 @@ async fn invalid_utf8(rig: &Rig) -> Checked {
         let silent = matches!(answer, crate::talk::Answer::Silent);
         session.plugin.saw(expected, !silent && session.plugin.ended().is_none(), answer.told());
         let after = component.prepare(rig, b"{}").await;
-        let observed = session.plugin.ended().map_or_else(|| after.told(), |end| format!("it {end}"));
+        let observed = session.plugin.end_or(after.given().is_some(), after.told()).await;
         let expected = format!("the {} goes on afterwards", component.title);
         session.plugin.saw(
             expected,

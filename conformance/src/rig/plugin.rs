@@ -20,6 +20,9 @@ use crate::check::Stop;
 /// How long a stream may stay open behind the process that wrote it.
 const DRAIN: Duration = Duration::from_millis(200);
 
+/// How long a crash may take from the loss of the link to the end of the process.
+const DEATH: Duration = Duration::from_millis(300);
+
 /// How often a process is looked at while its end is awaited.
 const GLANCE: Duration = Duration::from_millis(2);
 
@@ -149,6 +152,13 @@ impl Plugin {
             drop(tokio::time::timeout(DRAIN, self.drained()).await);
         }
         end
+    }
+
+    /// What is to be told of it where an answer was looked for: that it has ended, if it has. One that did not answer is
+    /// given a moment: its link is lost before it is gone.
+    pub async fn end_or(&self, is_answered: bool, told: String) -> String {
+        let end = if is_answered { self.ended() } else { self.exit(DEATH).await };
+        end.map_or(told, |end| format!("it {end}"))
     }
 
     /// Waits for its end and records whether it is the promised one in time; the clock starts now.
