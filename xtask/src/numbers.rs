@@ -100,7 +100,7 @@ impl Sources {
     }
 }
 
-fn rust_below(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), FileError> {
+pub(crate) fn rust_below(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), FileError> {
     let unreadable = |source| FileError { verb: "read", path: directory.to_owned(), source };
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;

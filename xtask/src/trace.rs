@@ -7,6 +7,8 @@
 mod configs;
 mod document;
 mod examples;
+#[cfg(test)]
+mod host_rules;
 mod index;
 mod lists;
 mod matrix;

@@ -1,10 +1,13 @@
 //! The rules that bind hosts: no check of the suite tries them, so the tests of the reference host and of its wire do.
 //!
 //! A comment of nothing but ids, `// host.listens-first, host.private-socket`, above a test says which rules it tries.
-#![expect(clippy::expect_used, reason = "a test that cannot read its evidence has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use super::rules;
+use crate::numbers::rust_below;
+use crate::schema_files::root;
 
 /// What no test can try, and why.
 const UNTRIED: &[(&str, &str)] = &[(
@@ -17,7 +20,7 @@ const ROOMS: &[&str] = &["reference-host/src", "reference-host/tests", "wire/src
 
 #[test]
 fn every_rule_that_binds_hosts_is_tried_by_a_test() {
-    let rules = host_rules(&text(&root().join("SPEC.md")));
+    let rules = host_rules();
     assert!(rules.len() > 80, "{} rules were found: are they written in another way?", rules.len());
     let tests = tests();
     let untried: BTreeSet<&str> = UNTRIED.iter().map(|(rule, _)| *rule).collect();
@@ -31,7 +34,7 @@ fn every_rule_that_binds_hosts_is_tried_by_a_test() {
 
 #[test]
 fn every_test_names_rules_that_there_are() {
-    let rules = host_rules(&text(&root().join("SPEC.md")));
+    let rules = host_rules();
     let unknown: Vec<_> = tests().into_iter().filter(|(rule, _)| !rules.contains(rule)).collect();
     assert!(unknown.is_empty(), "SPEC.md has no such rule, or it does not bind hosts: {unknown:#?}");
     for (rule, why) in UNTRIED {
@@ -49,39 +52,30 @@ fn a_name_counts_only_above_a_test() {
     assert_eq!(told, [("host.one", "it_is_so"), ("host.two", "it_is_so"), ("host.four", "inner")]);
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 fn text(path: &Path) -> String {
-    std::fs::read_to_string(path).expect("the file can be read")
+    std::fs::read_to_string(path).unwrap()
 }
 
-/// The ids of the rules whose second line behind the id says that they bind hosts.
-fn host_rules(spec: &str) -> BTreeSet<String> {
-    let lines: Vec<&str> = spec.lines().collect();
-    let rules = lines.windows(3).filter(|lines| lines[2].starts_with("*Binds: host."));
-    rules.filter_map(|lines| Some(lines[0].strip_prefix("r[")?.strip_suffix(']')?.to_owned())).collect()
+/// The ids of the rules that bind hosts.
+fn host_rules() -> BTreeSet<String> {
+    let rules = rules::read(&text(&root().join(super::SPEC))).unwrap();
+    rules.into_iter().filter(|rule| rule.binds == "host").map(|rule| rule.id).collect()
 }
 
 /// Rule → the tests that try it, each with its file.
 fn tests() -> BTreeMap<String, Vec<String>> {
+    let (root, mut files) = (root(), Vec::new());
+    for room in ROOMS {
+        rust_below(&root.join(room), &mut files).unwrap();
+    }
     let mut tests: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for path in ROOMS.iter().flat_map(|room| sources(&root().join(room))) {
+    for path in files {
         for (rule, test) in named(&text(&path)) {
-            let file = path.strip_prefix(root()).unwrap_or(&path).display();
+            let file = path.strip_prefix(&root).unwrap_or(&path).display();
             tests.entry(rule).or_default().push(format!("{file}: {test}"));
         }
     }
     tests
-}
-
-/// All Rust files below a directory.
-fn sources(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).expect("the directory can be read");
-    let paths = entries.map(|entry| entry.expect("the directory can be read").path());
-    let all = paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
-    all.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 /// Rules that stand above tests, each with the name of the test.
