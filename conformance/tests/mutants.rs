@@ -11,7 +11,7 @@ mod programs;
 mod support;
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::thread;
 
 use matrix::{FILTERS, RACES};
@@ -359,9 +359,12 @@ impl Row {
 
 /// A line as it stands in the matrix, without what varies.
 fn filtered(line: &str) -> String {
-    FILTERS.iter().fold(line.to_owned(), |line, (pattern, instead)| {
-        Regex::new(pattern).unwrap().replace_all(&line, *instead).into_owned()
-    })
+    static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        FILTERS.iter().map(|(pattern, instead)| (Regex::new(pattern).unwrap(), *instead)).collect()
+    });
+    let without =
+        |line: String, (varies, instead): &(Regex, &str)| varies.replace_all(&line, *instead).into_owned();
+    VARYING.iter().fold(line.to_owned(), without)
 }
 
 /// What the check that claims the fault saw, if it saw what it is about.
