@@ -10,7 +10,7 @@ use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::Kind;
 use crate::rig::{Answer, Manners, Rig};
 use crate::scenario::Key;
-use crate::stage::{Actor, Cast, Outcome, Reply, Running, Stage};
+use crate::stage::{Actor, Cast, Ended, Outcome, Reply, Running, Stage};
 
 const MOMENT: Duration = Duration::from_millis(300);
 /// How long a plugin is watched that should do nothing.
@@ -163,6 +163,24 @@ pub(super) async fn cancel(rig: &Rig, stage: &Stage) {
     stage.writes.set(Reply::Now);
 }
 
+/// Cancels it and waits for its end, without which nothing can be looked for afterwards.
+pub(super) async fn end_by_cancelling(
+    rig: &Rig,
+    cast: &Cast,
+    actor: &Actor,
+    running: &Running,
+    sought: &str,
+) -> Result<Ended, Stop> {
+    cancel(rig, &running.stage).await;
+    match running.end(rig, actor.grace()).await {
+        Some(ended) => Ok(ended),
+        None => cast.session.plugin.lacks(
+            format!("the {} ends when it is cancelled, so that {sought} can be looked for", actor.title),
+            "it did not end",
+        ),
+    }
+}
+
 /// Cancels it and waits for its end; records whether that was in time and as it should be.
 async fn ends_cancelled(rig: &Rig, cast: &Cast, actor: &Actor, running: &Running, promise: &str) {
     cancel(rig, &running.stage).await;
@@ -194,11 +212,7 @@ async fn cleans_up(rig: &Rig) -> Checked {
             continue;
         };
         let can_fail = actor.is_clean(&stage) == Some(false);
-        cancel(rig, &stage).await;
-        let Some(ended) = running.end(rig, actor.grace()).await else {
-            let promise = "ends when it is cancelled, so that its traces can be looked for";
-            return cast.session.plugin.lacks(format!("the {} {promise}", actor.title), "it did not end");
-        };
+        let ended = end_by_cancelling(rig, &cast, actor, &running, "its traces").await?;
         // What was done before it heard of the cancellation stays.
         let undone = !ended.outcome.is_good();
         if actor.part.clean.is_none() && actor.is_maker() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use packwire_schema::recovery_capnp::recovery;
 use rustix::process::Signal;
 
-use super::cancel::{begin_long_run, cancel};
+use super::cancel::{begin_long_run, end_by_cancelling};
 use super::probe;
 use crate::check::{Check, Checked, Class, Level, Stop};
 use crate::components::{Kind, offered};
@@ -137,11 +137,7 @@ async fn settles(rig: &Rig) -> Checked {
         cast.saw(actor, "has settled its entries when a run answers", open.is_empty(), observed);
         let stage = actor.stage(rig)?;
         let Some(running) = begin_long_run(rig, &cast, actor, &stage).await? else { continue };
-        cancel(rig, &stage).await;
-        let Some(ended) = running.end(rig, actor.grace()).await else {
-            let promise = "ends when it is cancelled, so that its entries can be looked for";
-            return cast.session.plugin.lacks(format!("the {} {promise}", actor.title), "it did not end");
-        };
+        let ended = end_by_cancelling(rig, &cast, actor, &running, "its entries").await?;
         let open = stage.diary.unclosed("LedgerEntry.made", "LedgerEntry.settle");
         // What could not be removed is still true.
         let held = open.is_empty() || actor.is_clean(&stage) == Some(false);

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::{BUILDER, MOMENT, provisioning};
 use crate::check::{Check, Checked, Class, Level, Stop};
-use crate::checks::cancel::{REACHED, cancel};
+use crate::checks::cancel::{REACHED, end_by_cancelling};
 use crate::rig::Rig;
 use crate::scenario::Key;
 use crate::stage::{Actor, Cast, HookAnswer, Offer, Reply, Running, Stage};
@@ -69,11 +69,7 @@ async fn cancelled(rig: &Rig, cast: &Cast, actor: &Actor) -> Checked {
     if !waits.await {
         return Ok(());
     }
-    cancel(rig, &stage).await;
-    let Some(ended) = running.end(rig, actor.grace()).await else {
-        let promise = "ends when it is cancelled, so that its traces can be looked for";
-        return cast.session.plugin.lacks(format!("the {} {promise}", actor.title), "it did not end");
-    };
+    let ended = end_by_cancelling(rig, cast, actor, &running, "its traces").await?;
     // What was done before it heard of the cancellation stays.
     if !ended.outcome.is_good() {
         is_gone(cast, actor, &stage, "leaves nothing when it is cancelled by `abort`");

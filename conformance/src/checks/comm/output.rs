@@ -15,6 +15,7 @@ const SLOW: Duration = Duration::from_millis(2500);
 
 /// How long a command may seem to go on whose output has no end: 1 s, and as much as a busy machine adds to it.
 const ANSWER: Duration = Duration::from_secs(6);
+
 pub(super) const WHOLE: Check = Check {
     id: "comm.output-whole",
     level: Level::Must,
