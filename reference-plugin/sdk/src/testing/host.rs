@@ -93,6 +93,11 @@ impl Host {
         self.halts.add(beginning)
     }
 
+    /// The same for a component: the directories are not its to keep.
+    pub(super) fn lent(&self) -> Self {
+        Self { services: self.services.lent(), ..self.clone() }
+    }
+
     /// What the host saw, in order: `warning: … at "/path"` of `prepare`; then `say: …`, `message: …`, `error: …` line by
     /// line, `hook: …`, and so on.
     pub fn told(&self) -> Vec<String> {
@@ -256,7 +261,7 @@ impl Finished {
     /// # Errors
     /// There is none, or it is not gone.
     pub async fn destroy(&self) -> Result<(), Stop> {
-        let ui = OfferedUi::new(self.host.clone());
+        let ui = OfferedUi::new(self.host.lent());
         done(self.required()?.destroy(Some(ui), CancellationToken::new()).await?)
     }
 

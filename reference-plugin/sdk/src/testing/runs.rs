@@ -19,9 +19,9 @@ impl Host {
         let RemoteCapability::Builder(remote) = component else { return Err(other_kind()) };
         let build = self.prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
         let lent = BuildLent {
-            ui: OfferedUi::new(self.clone()),
-            hook: self.hook.clone().unwrap_or_else(|| OfferedHook::new(self.clone())),
-            environment: OfferedEnvironment::new(self.clone()),
+            ui: OfferedUi::new(self.lent()),
+            hook: self.hook.clone().unwrap_or_else(|| OfferedHook::new(self.lent())),
+            environment: OfferedEnvironment::new(self.lent()),
             cancellation: self.cancellation.clone(),
         };
         let built = answered(build.run(lent).await)?;
@@ -44,10 +44,10 @@ impl Host {
         let RemoteCapability::Provisioner(remote) = component else { return Err(other_kind()) };
         let provision = self.prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
         let lent = ProvisionLent {
-            ui: OfferedUi::new(self.clone()),
+            ui: OfferedUi::new(self.lent()),
             communicator,
             generated_data: self.generated_data.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string),
-            environment: OfferedEnvironment::new(self.clone()),
+            environment: OfferedEnvironment::new(self.lent()),
             cancellation: self.cancellation.clone(),
         };
         done(answered(provision.run(lent).await)?)
@@ -62,10 +62,10 @@ impl Host {
         let RemoteCapability::PostProcessor(remote) = component else { return Err(other_kind()) };
         let work = self.prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
         let lent = PostProcessLent {
-            ui: OfferedUi::new(self.clone()),
+            ui: OfferedUi::new(self.lent()),
             artifact,
             generated_data: "{}".to_owned(),
-            environment: OfferedEnvironment::new(self.clone()),
+            environment: OfferedEnvironment::new(self.lent()),
             cancellation: self.cancellation.clone(),
         };
         let (artifact, input) = match answered(work.run(lent).await)? {
@@ -87,8 +87,8 @@ impl Host {
         let RemoteCapability::DataSource(remote) = component else { return Err(other_kind()) };
         let query = self.prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
         let lent = QueryLent {
-            ui: OfferedUi::new(self.clone()),
-            environment: OfferedEnvironment::new(self.clone()),
+            ui: OfferedUi::new(self.lent()),
+            environment: OfferedEnvironment::new(self.lent()),
             cancellation: self.cancellation.clone(),
         };
         match answered(query.run(lent).await)? {
@@ -106,11 +106,11 @@ impl Host {
         known: Plugin,
     ) -> Result<i32, Stop> {
         let RemoteCapability::Command(remote) = component else { return Err(other_kind()) };
-        let components = Known { host: self.clone(), components: known.components };
+        let components = Known { host: self.lent(), components: known.components };
         let lent = HostCommandLent {
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
-            ui: OfferedUi::new(self.clone()),
-            environment: OfferedEnvironment::new(self.clone()),
+            ui: OfferedUi::new(self.lent()),
+            environment: OfferedEnvironment::new(self.lent()),
             components: OfferedComponents::new(components),
             cancellation: self.cancellation.clone(),
         };
@@ -125,10 +125,10 @@ impl Host {
     ) -> Result<(), Stop> {
         let RemoteCapability::Hook(remote) = component else { return Err(other_kind()) };
         let lent = HookLent {
-            ui: Some(OfferedUi::new(self.clone())),
+            ui: Some(OfferedUi::new(self.lent())),
             communicator: None,
             data: data.to_string(),
-            environment: Some(OfferedEnvironment::new(self.clone())),
+            environment: Some(OfferedEnvironment::new(self.lent())),
             cancellation: self.cancellation.clone().into(),
         };
         done(answered(remote.run(event, lent).await)?)
@@ -143,9 +143,9 @@ impl Host {
         let lent = RecoveryLent {
             config: config.to_string(),
             context: self.context.clone(),
-            entries: self.services.entries(self),
-            ui: OfferedUi::new(self.clone()),
-            environment: OfferedEnvironment::new(self.clone()),
+            entries: self.services.entries(&self.lent()),
+            ui: OfferedUi::new(self.lent()),
+            environment: OfferedEnvironment::new(self.lent()),
             cancellation: self.cancellation.clone(),
         };
         done(answered(recovery.recover(lent).await)?)
@@ -159,8 +159,8 @@ impl Host {
         let RemoteCapability::Communicator(remote) = component else { return Err(other_kind()) };
         let connection = self.prepared(remote.prepare(config.to_string(), self.context.clone()).await)?;
         let lent = ConnectionLent {
-            ui: OfferedUi::new(self.clone()),
-            environment: OfferedEnvironment::new(self.clone()),
+            ui: OfferedUi::new(self.lent()),
+            environment: OfferedEnvironment::new(self.lent()),
             cancellation: self.cancellation.clone(),
         };
         match answered(connection.open(lent).await)? {

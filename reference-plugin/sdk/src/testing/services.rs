@@ -2,6 +2,7 @@
 use std::{
     collections::BTreeMap,
     fs::Permissions,
+    mem,
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,8 +17,18 @@ use tempfile::TempDir;
 use super::Host;
 
 /// The services of one host. Clones are the same.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Services(Arc<Mutex<Lent>>);
+#[derive(Clone, Debug)]
+pub(super) struct Services {
+    lent: Arc<Mutex<Lent>>,
+    /// Nobody, where this is [lent](Self::lent).
+    _owner: Option<Arc<Owner>>,
+}
+
+/// Removes the directories when the last handle of the host's user is gone.
+///
+/// What a component was lent is held on another thread, for a while after the session: a test's process may end before it.
+#[derive(Debug)]
+struct Owner(Arc<Mutex<Lent>>);
 
 /// What is lent, and what is remembered.
 #[derive(Debug, Default)]
@@ -27,11 +38,50 @@ struct Lent {
     directories: Vec<TempDir>,
     entries: BTreeMap<usize, String>,
     remembered_so_far: usize,
+    /// Nothing is made any more.
+    ended: bool,
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        let lent = Arc::<Mutex<Lent>>::default();
+        Self { _owner: Some(Arc::new(Owner(lent.clone()))), lent }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let mut lent = locked(&self.0);
+        lent.ended = true;
+        let directories = (lent.cache.take(), mem::take(&mut lent.directories));
+        drop(lent);
+        drop(directories);
+    }
+}
+
+fn locked(lent: &Mutex<Lent>) -> MutexGuard<'_, Lent> {
+    lent.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lent {
+    fn directory(&self) -> Result<TempDir, Vec<Diagnostic>> {
+        if self.ended {
+            return Err(vec![Diagnostic::error("the host has ended")]);
+        }
+        let private = Permissions::from_mode(0o700);
+        let made = tempfile::Builder::new().permissions(private).tempdir();
+        made.map_err(|error| vec![Diagnostic::error(format!("no directory can be made: {error}"))])
+    }
 }
 
 impl Services {
+    /// The same, for what is lent: it does not keep the directories.
+    pub(super) fn lent(&self) -> Self {
+        Self { lent: self.lent.clone(), _owner: None }
+    }
+
     fn locked(&self) -> MutexGuard<'_, Lent> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.lent)
     }
 
     pub(super) fn remembered(&self) -> Vec<String> {
@@ -71,7 +121,7 @@ impl Environment for Host {
         let mut lent = self.services.locked();
         let cache = match lent.cache.take() {
             Some(cache) => cache,
-            None => directory()?,
+            None => lent.directory()?,
         };
         let file = key.replace(|character: char| !character.is_ascii_alphanumeric(), "-");
         let path = cache.path().join(file).display().to_string();
@@ -80,9 +130,11 @@ impl Environment for Host {
     }
 
     async fn temp_dir(&self) -> Result<Leased<String>, Vec<Diagnostic>> {
-        let directory = directory()?;
+        let mut lent = self.services.locked();
+        let directory = lent.directory()?;
         let path = directory.path().display().to_string();
-        self.services.locked().directories.push(directory);
+        lent.directories.push(directory);
+        drop(lent);
         Ok(self.leased(path, "the directory"))
     }
 
@@ -104,12 +156,6 @@ impl Host {
     fn leased<T>(&self, given: T, what: &'static str) -> Leased<T> {
         Leased { given, lease: OfferedLease::new(Held { host: self.clone(), what }) }
     }
-}
-
-fn directory() -> Result<TempDir, Vec<Diagnostic>> {
-    let private = Permissions::from_mode(0o700);
-    let made = tempfile::Builder::new().permissions(private).tempdir();
-    made.map_err(|error| vec![Diagnostic::error(format!("no directory can be made: {error}"))])
 }
 
 /// Something that is lent until it is given back; the directories go with the host.
@@ -143,5 +189,26 @@ impl LedgerEntry for Entry {
             self.host.seen("settle", &text).await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn its_directories_go_with_the_host_whoever_still_holds_what_it_lent() {
+        let host = Host::new();
+        let (clone, lent) = (host.clone(), host.lent());
+        let made =
+            [lent.temp_dir().await.unwrap().given, lent.cache("k".to_owned(), false).await.unwrap().given];
+        let [directory, cache] = made.map(|path| Path::new(&path).to_owned());
+        drop(host);
+        assert!(directory.exists() && cache.parent().unwrap().exists());
+        drop(clone);
+        assert!(!directory.exists() && !cache.parent().unwrap().exists());
+        assert!(lent.temp_dir().await.is_err() && lent.cache("k".to_owned(), false).await.is_err());
     }
 }
