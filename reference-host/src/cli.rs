@@ -70,6 +70,17 @@ pub struct Build {
         require_equals = true
     )]
     pub color: bool,
+    /// Whether components may replace what an earlier build left
+    #[arg(
+        long,
+        value_name = "BOOL",
+        value_parser = boolean,
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true
+    )]
+    pub force: bool,
     /// What to do with a half-made machine when its build failed
     #[arg(long, value_enum, value_name = "ACTION", default_value_t = OnError::Cleanup)]
     pub on_error: OnError,

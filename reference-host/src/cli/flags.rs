@@ -7,9 +7,8 @@ const WITH_VALUE: [&str; 6] = ["var", "var-file", "only", "except", "parallel-bu
 
 const COMMANDS_NOT_THERE_YET: [&str; 6] = ["inspect", "fix", "console", "fmt", "init", "hcl2_upgrade"];
 
-const FLAGS_NOT_THERE_YET: [&str; 11] = [
+const FLAGS_NOT_THERE_YET: [&str; 10] = [
     "debug",
-    "force",
     "machine-readable",
     "timestamp-ui",
     "warn-on-undeclared-var",

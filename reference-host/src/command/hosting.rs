@@ -53,7 +53,7 @@ impl Desk {
     pub(super) fn build(&self, planned: Planned, build: &Build) -> Result<(), Failed> {
         let cancelled = CancellationToken::new();
         let environment = self.environment(&planned.withheld);
-        let context = self.context_of(&planned.run, build.on_error);
+        let context = Context { force: build.force, ..self.context_of(&planned.run, build.on_error) };
         let stock = Arc::new(Stock::of_run(self.places(), self.record(&planned, &context, &build.choice)));
         let built = self.host(environment, &cancelled, async |plugins| {
             let Planned { plan, catalog, .. } = planned;

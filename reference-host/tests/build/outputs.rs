@@ -56,6 +56,15 @@ fn variables_are_given_on_the_command_line() {
 }
 
 #[test]
+fn what_an_earlier_build_left_is_replaced_where_the_user_allows_it() {
+    let world = World::with(&[FILE]).template(TWO).file("note.txt", "mine\n");
+    assert_snapshot!(world.run("build -only=note template.json"));
+    assert_eq!(world.read("note.txt"), "mine\n");
+    assert_snapshot!(world.run("build -only=note -force template.json"));
+    assert_eq!(world.read("note.txt"), "hello\n");
+}
+
+#[test]
 fn a_warning_is_shown_and_the_build_goes_on() {
     let template = r#"{
   "builders": [{"type": "null", "communicator": "local"}],
