@@ -43,7 +43,7 @@ async fn an_inherited_environment_withholds_what_configures_the_host_and_what_is
         environment: given.map(|(name, value)| (name.into(), value.into())).into(),
         ..script("")
     });
-    host.number("plugin").await;
+    host.says("those are all").await;
     assert_eq!(named(host.seen.texts()), ["KEPT", ADDRESS, PROTOCOL, TOKEN]);
 }
 

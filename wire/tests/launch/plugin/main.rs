@@ -79,7 +79,10 @@ async fn before(behaviour: Behaviour, arguments: &[String], invitation: &Invitat
             std::future::pending::<()>().await;
         }
         Behaviour::Noisy => print_a_mebibyte(),
-        Behaviour::NamesVariables => env::vars_os().for_each(|(name, _)| eprintln!("variable {name:?}")),
+        Behaviour::NamesVariables => {
+            env::vars_os().for_each(|(name, _)| eprintln!("variable {name:?}"));
+            eprintln!("those are all");
+        }
         Behaviour::ReadsInput => {
             eprintln!("input: {} bytes", std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap());
         }
